@@ -13,6 +13,7 @@ from harness.base import InputError, Mesh
 from harness.cli.options import (
     DEFAULT,
     AsJson,
+    Authorizers,
     GatewayAPI,
     Namespace,
     ReadOptions,
@@ -20,6 +21,7 @@ from harness.cli.options import (
     Strict,
     assumption,
     manifests_of,
+    outside_of,
     remarked,
     reported,
     taken_secrets,
@@ -90,6 +92,7 @@ def compare(
     namespace: Namespace = DEFAULT,
     strict: Strict = False,
     gateway_api: GatewayAPI = None,
+    authorizer: Authorizers = None,
     as_json: AsJson = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print it as a comment for a review.")
@@ -143,6 +146,8 @@ def compare(
             states = sides(before, after, common, mesh_before, mesh_after, whole=bool(git), strict=strict)
         for mesh in dict.fromkeys(state.assumed for state in states if state.assumed):
             typer.echo(assumption(mesh), err=True)
+        outside = outside_of(None, authorizer)
+        states = (replace(states[0], outside=outside), replace(states[1], outside=outside))
         comparison = compare(*states, limit=limit, jobs=jobs, staying=staying)
         left = (*missing.undecided(*states, comparison.classes), *map(not_read, unread))
         comparison = replace(comparison, differences=(*comparison.differences, *left))

@@ -14,8 +14,10 @@ from harness.base import InputError, Workload
 from harness.cli.options import (
     DEFAULT,
     AsJson,
+    Authorizers,
     Context,
     GatewayAPI,
+    JsonWebKeys,
     Kubeconfig,
     Meshes,
     Namespace,
@@ -23,6 +25,7 @@ from harness.cli.options import (
     Recursive,
     Strict,
     model_of,
+    outside_of,
     reported,
 )
 
@@ -77,6 +80,8 @@ def explain(
             "more claims, and for lists; nested ones are written a.b, or [a][b].",
         ),
     ] = None,
+    jwks: JsonWebKeys = None,
+    authorizer: Authorizers = None,
     mesh: Meshes = None,
     as_json: AsJson = False,
 ) -> None:
@@ -85,6 +90,7 @@ def explain(
         request = _request(source, target, header or [], claim or [], through, address)
         how = ReadOptions(recursive, namespace, strict, gateway_api)
         model = model_of(paths or [], mesh or [], context, kubeconfig, how, assuming=True)
+        model = replace(model, state=replace(model.state, outside=outside_of(jwks, authorizer)))
         request = _placed(model.state, request)
         typer.echo(_explained(model, request, as_json), nl=False)
         typer.echo(_note(model.state, request), nl=False, err=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness.manifests.files import Manifests
     from harness.manifests.objects import Reading
     from harness.model import Model
+    from harness.traffic.outside import Outside
 
 DEFAULT = "default"
 """The namespace of objects that name none."""
@@ -62,6 +63,21 @@ GatewayAPI = Annotated[
         metavar="RELEASE/CHANNEL",
         help="The release of the Gateway API that the cluster has, as 1.6/standard; if absent, what "
         "CustomResourceDefinitions among the manifests say, or else the newest's standard channel.",
+    ),
+]
+JsonWebKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="URI=FILE",
+        help="The keys at a RequestAuthentication's jwksUri, in a file. Repeat it for more.",
+    ),
+]
+Authorizers = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=STATUS",
+        help="What an external authorizer answers, by its name in MeshConfig: 200 lets a request through, "
+        "5xx is an error. Repeat it for more.",
     ),
 ]
 ERROR = 2
@@ -179,6 +195,30 @@ def model_of(
         what = "--context goes with neither manifests, --mesh nor --gateway-api"
         raise InputError(f"{what}: the cluster says what there is")
     return Model.from_cluster(context, kubeconfig, lenient=not how.strict)
+
+
+def outside_of(jwks: list[str] | None, authorizers: list[str] | None) -> Outside:
+    """Returns what options tell of the world around a cluster; raises InputError for what can't be read."""
+    from harness.manifests.web_keys import read_keys
+    from harness.traffic.outside import AuthorizerAnswer, Outside
+
+    keys = {uri: read_keys(Path(file)) for uri, file in _pairs(jwks, "--jwks URI=FILE")}
+    answers = {}
+    for name, status in _pairs(authorizers, "--authorizer NAME=STATUS"):
+        if not (status.isdigit() and 200 <= int(status) < 600):
+            what = f"--authorizer {name}={status}: {status!r} is no status of an answer"
+            raise InputError(what, todo="write 200 for what it lets through, 403 for what it refuses")
+        answers[name] = AuthorizerAnswer(int(status))
+    return Outside(keys, answers)
+
+
+def _pairs(texts: list[str] | None, form: str) -> Iterator[tuple[str, str]]:
+    """What stands before the last `=`, and behind it."""
+    for text in texts or ():
+        name, equals, value = text.rpartition("=")
+        if not (name and equals and value):
+            raise InputError(f"{text!r} isn't of the form that is asked for", todo=f"write {form}")
+        yield name, value
 
 
 def taken_secrets(resources: Iterable[Resource]) -> tuple[Resource, ...]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from harness.ground.condition import Condition
     from harness.manifests.patching import Patch
     from harness.model.state import Undecided
+    from harness.traffic.outside import Outside
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,9 @@ class ClusterProvider(ClusterObserver):
 
     def excuse(self, workloads: Collection[Workload]) -> None:
         self._unready = frozenset(workloads)
+
+    def assume(self, outside: Outside) -> None:
+        """Needs nothing: it asks the world around it."""
 
     def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
         """Installs a mesh's control plane after the Gateway API's CRDs; a healthy one stays as it is.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.traffic.load import Load, Running
     from harness.traffic.observables import Arrived, Basis, Meter, Metered, Pod, Probed, Resolution
     from harness.traffic.outcomes import Outcomes
+    from harness.traffic.outside import Outside
     from harness.traffic.request import Request
     from harness.traffic.status import Status
 
@@ -59,6 +60,9 @@ class Provider(Protocol):
 
     def excuse(self, workloads: Collection[Workload]) -> None:
         """From now on doesn't wait for these workloads' pods to be ready."""
+
+    def assume(self, outside: Outside) -> None:
+        """Takes what is told of the world around it: a cluster asks that world itself."""
 
     def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
         """Installs a mesh's control plane, unless it is there; one of another version is an error."""

@@ -22,6 +22,7 @@ from harness.model.network.dns import resolution
 from harness.model.observables import metered, probes, reported
 from harness.model.state.tables import grouped
 from harness.traffic.observables import Arrived, Basis, Pod, Probed, Resolution
+from harness.traffic.outside import NOTHING_KNOWN
 from harness.traffic.trace import Action
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from harness.traffic.load import Load
     from harness.traffic.observables import Meter, Metered, Proxy
     from harness.traffic.outcomes import Outcomes
+    from harness.traffic.outside import Outside
     from harness.traffic.request import Request
     from harness.traffic.status import Status
 
@@ -54,6 +56,7 @@ class ModelProvider:
     kept_as = None
 
     def __init__(self) -> None:
+        self._outside = NOTHING_KNOWN
         self.state = State()
         self._met: dict[tuple[tuple[str, str, str, str], str], None] = {}
 
@@ -78,6 +81,10 @@ class ModelProvider:
 
     def excuse(self, workloads: Collection[Workload]) -> None:
         """Waits for no pod anyway."""
+
+    def assume(self, outside: Outside) -> None:
+        self._outside = outside
+        self.state = replace(self.state, outside=outside)
 
     def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
         """Installs a mesh; the model is of one version, however it is installed [semantics]."""
@@ -246,7 +253,7 @@ class ModelProvider:
         """Has nothing to remember."""
 
     def clear(self) -> None:
-        self.state = State()
+        self.state = State(outside=self._outside)
 
     def close(self) -> None:
         self.state = State()

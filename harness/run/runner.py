@@ -20,6 +20,7 @@ from harness.run.record import StageRecord
 from harness.run.shadow import Shadow, enforced
 from harness.scenario.steps import Run
 from harness.traffic.observables import Basis
+from harness.traffic.outside import NOTHING_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,6 +203,9 @@ class Runner:
     def _begin(self) -> None:
         self._first, self._reached = 0, -1
         self._broken: Broken | None = None
+        if self.scenario.outside != NOTHING_KNOWN:
+            for ground in filter(None, (self.provider, self.shadow)):
+                ground.assume(self.scenario.outside)
         self._site: Site = self.scenario.site(self.provider, allow_run=self.settings.allow_run)
         self._shadow: Shadow | None = None
         if self.shadow is not None:

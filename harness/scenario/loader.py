@@ -16,10 +16,12 @@ from harness.base import InputError, Installation, Installer, Mesh, Resource, di
 from harness.manifests.documents import parse, read_text
 from harness.manifests.files import read
 from harness.manifests.self_signed import completed
+from harness.manifests.web_keys import read_keys
 from harness.scenario.entries import Entries
 from harness.scenario.models import (
     Check,
     InstallationFile,
+    OutsideFile,
     Scenario,
     ScenarioFile,
     Stage,
@@ -29,6 +31,7 @@ from harness.scenario.models import (
 )
 from harness.scenario.problems import Problems
 from harness.scenario.transition import steps_of
+from harness.traffic.outside import AuthorizerAnswer, Outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -141,7 +144,20 @@ class _Loader:
             accepted,
             notes,
             file.gateway_api,
+            self._outside(file.outside),
         )
+
+    def _outside(self, file: OutsideFile) -> Outside:
+        keys = {}
+        for uri, name in file.jwks.items():
+            if there := self._path(name, ("outside", "jwks", uri)):
+                keys[uri] = read_keys(there)
+        self.problems.raise_if_any()
+        answers = {
+            name: AuthorizerAnswer(answer.status, tuple(answer.headers.items()), answer.body)
+            for name, answer in file.authorizers.items()
+        }
+        return Outside(keys, answers)
 
     def _validated(self, model: type[Written], data: object, path: KeyPath) -> Written | None:
         try:

@@ -14,6 +14,7 @@ from harness.expectations.traffic.availability import Available
 from harness.expectations.values import MeshName, Seconds, Strict, mesh_or_none, text_as
 from harness.manifests import patching
 from harness.scenario.steps import Install, Site
+from harness.traffic.outside import ALLOWED, NOTHING_KNOWN, Outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -174,6 +175,24 @@ class MeshesFile(Strict):
     linkerd: InstallationFile = InstallationFile()
 
 
+class AuthorizerFile(Strict):
+    """What an external authorizer answers: 200 lets a request through, 5xx is an error."""
+
+    status: int = Field(default=ALLOWED, ge=200, le=599)
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: str = ""
+
+
+class OutsideFile(Strict):
+    """What is told of the world around the cluster, for the model.
+
+    Files with the keys at each `jwksUri`, and what the authorizers answer that MeshConfig names.
+    """
+
+    jwks: dict[str, str] = Field(default_factory=dict)
+    authorizers: dict[str, AuthorizerFile] = Field(default_factory=dict)
+
+
 class ScenarioFile(Strict):
     """A scenario file as written."""
 
@@ -184,6 +203,7 @@ class ScenarioFile(Strict):
     undecided: list[str] = Field(default_factory=list)
     meshes: MeshesFile = MeshesFile()
     gateway_api: GatewayAPI = ""
+    outside: OutsideFile = OutsideFile()
     always: list[dict[str, Any]] = Field(default_factory=list)
     during: list[dict[str, Any]] = Field(default_factory=list)
     stages: list[StageFile] = Field(min_length=1)
@@ -263,7 +283,8 @@ class Scenario:
 
     `sources` names, of each translated config, those that it is translated of. `undecided` are objects that
     the model doesn't decide with, and that somebody answers for. `notes` are lines on what was read.
-    `gateway_api` is the release of the Gateway API that it wants; empty takes any.
+    `gateway_api` is the release of the Gateway API that it wants; empty takes any. `outside` is what it tells
+    of the world around the cluster.
     """
 
     path: Path
@@ -276,6 +297,7 @@ class Scenario:
     undecided: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     gateway_api: str = ""
+    outside: Outside = NOTHING_KNOWN
 
     @property
     def beginnings(self) -> tuple[Stage, ...]:

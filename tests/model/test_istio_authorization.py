@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from harness.base.vocabulary import Workload
 from harness.model import Refused, changes
 from harness.model.decide import decide
 from harness.model.istio.security.access import normalized
+from harness.traffic.outside import AuthorizerAnswer, Outside
 from harness.traffic.request import Request, Token
 from tests.model.clusters import ISTIO, app, cluster, resource, send, told
 
@@ -273,7 +275,10 @@ def test_several_authorizers_for_one_workload_deny():
             ],
             "a ServiceEntry may be meant",
         ),
-        ([mesh_config(PROVIDERS), policy(CUSTOM % "grpc")], "provider.name isn't modelled"),
+        (
+            [mesh_config(PROVIDERS), policy(CUSTOM % "grpc")],
+            "asked by gRPC isn't known[^$]*--authorizer grpc=STATUS",
+        ),
         (
             [policy(CUSTOM % "asked", annotations={"istio.io/dry-run": "true"})],
             "dry-run isn't modelled",
@@ -285,6 +290,38 @@ def test_not_modelled(objects, match):
     with pytest.raises(NotModelledError) as caught:
         outcomes(objects, url="http://web/a")
     assert re.search(match, str(caught.value))
+
+
+# the provider, what it is told to answer, the URL, what comes back
+TOLD = {
+    "HTTP that allows": ("unknown", AuthorizerAnswer(), "http://web/a", OK),
+    "HTTP that refuses": ("unknown", AuthorizerAnswer(401), "http://web/a", "401"),
+    "HTTP in error": ("failing", AuthorizerAnswer(503), "http://web/a", "429"),
+    "HTTP in error, open": ("open", AuthorizerAnswer(503), "http://web/a", OK),
+    "gRPC that allows": ("grpc", AuthorizerAnswer(), "http://web/a", OK),
+    "gRPC that refuses": ("grpc", AuthorizerAnswer(403), "http://web/a", DENIED),
+    "gRPC in error": ("grpc", AuthorizerAnswer(500), "http://web/a", DENIED),
+    "gRPC, what isn't asked": ("grpc", AuthorizerAnswer(403), "http://web/b", OK),
+    "by a ServiceEntry's host that isn't there": ("entry", AuthorizerAnswer(), "http://web/a", DENIED),
+    "one that isn't there": ("gone", AuthorizerAnswer(), "http://web/a", DENIED),
+    "none that MeshConfig has": ("none", AuthorizerAnswer(), "http://web/a", DENIED),
+}
+
+
+@pytest.mark.parametrize(("provider", "answer", "url", "outcome"), TOLD.values(), ids=TOLD)
+def test_what_an_authorizer_is_told_to_answer(provider, answer, url, outcome):
+    state = changes.apply(WORLD, [mesh_config(PROVIDERS), policy(CUSTOM % provider)])
+    state = replace(state, outside=Outside(authorizers={provider: answer}))
+    assert told(send(state, "ist/client", url)) == {outcome: 1}
+
+
+def test_headers_of_what_an_authorizer_is_told():
+    headers = (("x-ext-authz-check-result", "ok"), ("x-user", "bob"))
+    for provider, seen in (("asked", ["ok", None]), ("grpc", ["ok", "bob"])):
+        state = changes.apply(WORLD, [mesh_config(PROVIDERS), policy(CUSTOM % provider)])
+        state = replace(state, outside=Outside(authorizers={provider: AuthorizerAnswer(headers=headers)}))
+        (group,) = send(state, "ist/client", "http://web/a").groups
+        assert [group.outcome.server_saw.header(name) for name, _ in headers] == seen
 
 
 def test_an_authorizer_that_needs_itself_is_named():

@@ -7,6 +7,7 @@ import hmac
 import json
 import re
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 from functools import cache, partial
 
 import pytest
@@ -19,6 +20,7 @@ from harness.base.vocabulary import Workload
 from harness.cli import app as cli
 from harness.model import Refused, changes
 from harness.model.decide import decide
+from harness.traffic.outside import Outside
 from harness.traffic.request import Request, Token
 from tests.model.clusters import ISTIO, app, cluster, resource, told
 
@@ -426,6 +428,69 @@ def test_not_modelled(rule, token, match):
     with pytest.raises(NotModelledError) as caught:
         ask(state, authorization=f"Bearer {token()}")
     assert re.search(match, str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("token", "body"),
+    [(to_sign(), None), (to_sign({"kid": "x"}), "Jwks doesn't have key to match kid or alg from Jwt")],
+)
+def test_keys_at_a_uri_are_those_that_are_told(token, body):
+    uri = "https://a.example/keys?v=1"
+    state = changes.apply(WORLD, [authentication({**RULE, "jwks": None, "jwksUri": uri})])
+    state = replace(state, outside=Outside({uri: key_set()}))
+    outcome = only(ask(state, authorization=f"Bearer {token()}"))
+    assert (outcome.status, outcome.body if body else None) == (401 if body else 200, body)
+
+
+# what the file holds (None: there is none), what is told
+NO_KEYS = {
+    "no file": (None, "can't be read"),
+    "no JSON": ("keys", "isn't JSON"),
+    "no key set": ("[]", "isn't a JSON Web Key Set"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), NO_KEYS.values(), ids=NO_KEYS)
+def test_a_file_without_keys_is_told(text, words, tmp_path):
+    file, keys = tmp_path / "shop.yaml", tmp_path / "keys.json"
+    file.write_text(FILES)
+    if text is not None:
+        keys.write_text(text)
+    asked = [
+        "explain",
+        "-f",
+        str(file),
+        "--from",
+        "shop/web",
+        "http://web/",
+        "--jwks",
+        f"https://me.example/keys={keys}",
+    ]
+    result = CliRunner().invoke(cli, asked)
+    assert result.exit_code == 2
+    assert f"{keys}: {words}" in result.stderr
+
+
+def test_harness_explain_takes_keys_in_a_file(tmp_path):
+    file, keys = tmp_path / "shop.yaml", tmp_path / "keys.json"
+    file.write_text(FILES)
+    keys.write_text(key_set())
+    token = signed(iss="me", realm={"roles": ["ops"]})
+    asked = [
+        "explain",
+        "-f",
+        str(file),
+        "--from",
+        "shop/web",
+        "http://web/",
+        "-H",
+        f"authorization: Bearer {token}",
+    ]
+    without = CliRunner().invoke(cli, [*asked, "--strict"])
+    assert without.exit_code == 2
+    assert "--jwks https://me.example/keys=FILE" in without.stderr
+    result = CliRunner().invoke(cli, [*asked, "--jwks", f"https://me.example/keys={keys}"])
+    assert "always: 200 from shop/web" in result.stdout, result.output
 
 
 def test_what_is_wrong_without_any_key_is_known_without_them():

@@ -37,11 +37,22 @@ class HTTPAuthorizer(Node):
     headers_on_deny = field.texts("headersToDownstreamOnDeny")
 
 
+class GRPCAuthorizer(Node):
+    """An external authorizer that is asked by gRPC [Istio: EnvoyExternalAuthorizationGrpcProvider]."""
+
+    service = field.text("service")
+    port = field.integer_or_text("port")
+    timeout = field.duration("timeout")
+    fail_open = field.boolean("failOpen")
+    status_on_error = field.integer_or_text("statusOnError")
+
+
 class MeshProvider(Node):
     """What policies and telemetry may name [Istio: MeshConfig.ExtensionProvider]."""
 
     name = field.text("name")
     http_authorizer = field.optional_node("envoyExtAuthzHttp", HTTPAuthorizer)
+    grpc_authorizer = field.optional_node("envoyExtAuthzGrpc", GRPCAuthorizer)
     lightstep = field.optional_node("lightstep", Node)
 
 

@@ -52,12 +52,12 @@ def is_foreign(resource: Resource) -> bool:
 
 
 def reason(resource: Resource) -> Reason | None:
-    """Returns why an object of a foreign kind can move traffic, None if it can't.
+    """Returns why an object of a foreign kind can move traffic, None if it can't; of an Ingress, why it may.
 
     What Istio's own installer made is a part of the mesh that the model knows.
     """
     kind = (resource.group, resource.kind)
-    written = None if kind in KINDS else _listed(*kind)
+    written = _table().get(kind[0], {}).get(kind[1]) if kind in KINDS else _listed(*kind)
     if written is None or ISTIO_COMPONENT in labels_of(resource):
         return None
     if isinstance(written, str):

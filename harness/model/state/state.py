@@ -17,6 +17,7 @@ from harness.api.served import NOTHING, Served
 from harness.base.resources import Resource
 from harness.base.vocabulary import Mesh, Workload
 from harness.model.state.undecided import Undecided
+from harness.traffic.outside import NOTHING_KNOWN, Outside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,8 +137,8 @@ class State:
     were started. A change of a Namespace acts on pods started later, a change of a workload's
     template (or its replicas) starts its pods anew. `clock` counts the changes that objects came by.
     `assumed` is the mesh that namespaces are taken to be in, since nothing says it.
-    `left_out` is what a lenient load took away from objects. `lookups` keeps what was derived of the state
-    (see `tables`).
+    `left_out` is what a lenient load took away from objects, `outside` what is told of the world around it.
+    `lookups` keeps what was derived of the state (see `tables`).
     """
 
     meshes: frozenset[Mesh] = frozenset()
@@ -147,6 +148,7 @@ class State:
     clock: int = 0
     assumed: Mesh | None = None
     left_out: tuple[Undecided, ...] = ()
+    outside: Outside = NOTHING_KNOWN
     lookups: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property

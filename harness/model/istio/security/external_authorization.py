@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.api.headers import OpenHeaders
+from harness.api.istio.mesh_config import HTTPAuthorizer
 from harness.api.istio.security.authorization_policy import KIND, AuthorizationPolicy
 from harness.base.errors import not_modelled
 from harness.model import apps, replies
@@ -20,20 +21,25 @@ from harness.model.istio.upstream.retries import (
 )
 from harness.model.message import ClientSide
 from harness.model.network.services import endpoints, fqdn, service_port
+from harness.traffic.outcomes import Outcome
+from harness.traffic.outside import ALLOWED
 from harness.traffic.trace import Action, Step, step, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.api.headers import Headers
-    from harness.api.istio.mesh_config import HTTPAuthorizer
+    from harness.api.istio.mesh_config import GRPCAuthorizer
     from harness.base.resources import Resource
     from harness.model.message import Arrival, Deliver, Message
     from harness.model.state import State
-    from harness.traffic.outcomes import Outcome
+    from harness.traffic.outside import AuthorizerAnswer
 
 _TIMEOUT = 600.0
 """Seconds that an authorizer has where its provider sets no limit."""
+
+_ERROR = 500
+_TODO = "say what it answers (--authorizer {}=STATUS, or `authorizers` in a scenario's `outside`)"
 
 _ALWAYS_TOLD = ("authorization", "content-length")
 
@@ -75,32 +81,70 @@ def ask(state: State, arrival: Arrival, deliver: Deliver) -> Branches[Authorized
         why = step(policy, "spec.provider.name", Action.DENIED, "{}: what matches is denied", fault)
         refusal = replies.envoy(arrival.message, 403, DENIED)
         return certain(Authorized(arrival.message, refusal), *passed, why)
-    http = provider.http_authorizer
-    if http is None:
-        raise not_modelled(policy, "spec.provider.name", "only authorizers that are asked by HTTP are")
-    if arrival.opaque:
+    http, grpc = provider.http_authorizer, provider.grpc_authorizer
+    if arrival.opaque and http is not None:
         text = "is ignored for a connection without HTTP: its provider is asked by HTTP"
         return certain(Authorized(arrival.message), *passed, step(policy, field, Action.IGNORED, text))
     matches = step(policy, field, Action.MATCHED, "matches")
-    return after(_answers(state, policy, http, arrival, deliver), *passed, matches)
+    authorizer, told = http or grpc, state.outside.authorizers.get(name)
+    if authorizer is not None and told is not None:
+        return after(_told(state, policy, authorizer, told, arrival), *passed, matches)
+    if http is None:
+        what = "what an authorizer answers that is asked by gRPC" if grpc else "what such a provider does"
+        raise not_modelled(policy, "spec.provider.name", f"{what} isn't known", _TODO.format(name))
+    return after(_answers(state, decisive, http, arrival, deliver), *passed, matches)
+
+
+def _told(
+    state: State,
+    policy: Resource,
+    authorizer: HTTPAuthorizer | GRPCAuthorizer,
+    told: AuthorizerAnswer,
+    arrival: Arrival,
+) -> Branches[Authorized]:
+    """What becomes of a request by the answer that somebody tells; who is asked must be there, too."""
+    namespace, _, host = authorizer.service.rpartition("/")
+    field, message = "spec.provider.name", arrival.message
+    if not service_entry.by_host(state).covering(host) and _service(state, namespace, host) is None:
+        return certain(*_absent(policy, host, message))
+    why = step(policy, field, Action.CALLED, "its provider is told to answer {}", str(told.status))
+    if isinstance(authorizer, HTTPAuthorizer):
+        outcome = Outcome(status=told.status, headers=told.headers, body=told.body)
+        return certain(_answer(authorizer, message, outcome, in_time=True), why)
+    if told.status >= _ERROR:
+        return certain(_failed(authorizer, message), why)
+    if told.status == ALLOWED:  # by gRPC it says which headers servers get, and no setting does
+        return certain(Authorized(message.plus(*told.headers)), why)
+    return certain(Authorized(message, replies.envoy(message, told.status, told.body, told.headers)), why)
+
+
+def _service(state: State, namespace: str, host: str) -> Resource | None:
+    """The Service of a provider: named in full, and in this namespace if one is given [LookupCluster]."""
+    name, _, rest = host.partition(".")
+    service = state.get("", "Service", rest.partition(".")[0], name)
+    is_meant = service is not None and fqdn(service) == host and namespace in ("", service.namespace)
+    return service if is_meant else None
+
+
+def _absent(policy: Resource, host: str, message: Message) -> tuple[Authorized, Step]:
+    text = "the provider's Service {} isn't there by its full name: what matches is denied"
+    why = step(policy, "spec.provider.name", Action.DENIED, text, host)
+    return Authorized(message, replies.envoy(message, 403, DENIED)), why
 
 
 def _answers(
-    state: State, policy: Resource, http: HTTPAuthorizer, arrival: Arrival, deliver: Deliver
+    state: State, decisive: AuthorizationPolicy, http: HTTPAuthorizer, arrival: Arrival, deliver: Deliver
 ) -> Branches[Authorized]:
+    policy, provider = decisive.resource, decisive.provider.name
     field = "spec.provider.name"
     for name in sorted(http.undeclared()):
         raise not_modelled(policy, field, f"the provider's envoyExtAuthzHttp.{name}")
     namespace, _, host = http.service.rpartition("/")
     if service_entry.by_host(state).covering(host):
         raise not_modelled(policy, field, f"a ServiceEntry may be meant by the provider's {host}")
-    name, _, rest = host.partition(".")
-    service = state.get("", "Service", rest.partition(".")[0], name)
-    # It is named in full, and in this namespace if one is given [istio/istio: LookupCluster].
-    if service is None or fqdn(service) != host or namespace not in ("", service.namespace):
-        text = "the provider's Service {} isn't there by its full name: what matches is denied"
-        refusal = replies.envoy(arrival.message, 403, DENIED)
-        return certain(Authorized(arrival.message, refusal), step(policy, field, Action.DENIED, text, host))
+    service = _service(state, namespace, host)
+    if service is None:
+        return certain(*_absent(policy, host, arrival.message))
     port = service_port(service, int(http.port or 0))
     if port is None:
         text = "the provider's {} has no port {}: an error"
@@ -111,7 +155,7 @@ def _answers(
         app = apps.known(container) if container else None
         if container is not None and (app is None or app.stands_in):
             text = f"nobody knows what {endpoint.pod.workload} answers to an authorization request"
-            raise not_modelled(policy, field, text)
+            raise not_modelled(policy, field, text, _TODO.format(provider))
     why = step(policy, field, Action.CALLED, "asks {}", port.service)
     side = ClientSide(state, arrival.server, deliver)
     target = upstream.cluster(side, port, why)
@@ -138,9 +182,9 @@ def _check(http: HTTPAuthorizer, message: Message) -> Message:
 
 def _answer(http: HTTPAuthorizer, message: Message, outcome: Outcome, *, in_time: bool) -> Authorized:
     """200 allows; 5xx and silence are errors, which deny unless it fails open; all else is for the client."""
-    if outcome.status is None or outcome.status >= 500 or not in_time:
+    if outcome.status is None or outcome.status >= _ERROR or not in_time:
         return _failed(http, message)
-    if outcome.status == 200:
+    if outcome.status == ALLOWED:
         added = _chosen(outcome.headers, http.headers_on_allow)
         return Authorized(message.plus(*added))
     headers = outcome.headers
@@ -150,10 +194,10 @@ def _answer(http: HTTPAuthorizer, message: Message, outcome: Outcome, *, in_time
     return Authorized(message, replies.envoy(message, outcome.status, outcome.body or "", headers))
 
 
-def _failed(http: HTTPAuthorizer, message: Message) -> Authorized:
-    if http.fail_open:
+def _failed(authorizer: HTTPAuthorizer | GRPCAuthorizer, message: Message) -> Authorized:
+    if authorizer.fail_open:
         return Authorized(message)
-    return Authorized(message, replies.envoy(message, int(http.status_on_error or 403)))
+    return Authorized(message, replies.envoy(message, int(authorizer.status_on_error or 403)))
 
 
 def _chosen(headers: Headers, patterns: Iterable[str]) -> Headers:

@@ -77,7 +77,7 @@ def check(state: State, pod: Pod, message: Message) -> CheckedToken:
             faults.append((rule, jwt.MISSING))
             continue
         try:
-            accepted = [(_verified(rule, token), place) for place, token in reversed(tokens)]
+            accepted = [(_verified(state, rule, token), place) for place, token in reversed(tokens)]
         except jwt.Invalid as error:
             faults.append((rule, str(error)))
             continue
@@ -209,7 +209,7 @@ def _without(message: Message, place: _Place) -> Message:
 # --- what becomes of them
 
 
-def _verified(rule: JWTRule, token: str | Jwt) -> Jwt:
+def _verified(state: State, rule: JWTRule, token: str | Jwt) -> Jwt:
     """The token, verified; raises jwt.Invalid, and NotModelledError for keys that aren't known."""
     token = jwt.read(token) if isinstance(token, str) else token
     if rule.issuer and token.issuer != rule.issuer:
@@ -218,10 +218,12 @@ def _verified(rule: JWTRule, token: str | Jwt) -> Jwt:
     token.check_audience(rule.audiences)
     if token.stated:
         return token
-    if not rule.jwks:
-        todo = "give the keys inline (jwks), or the token by its claims"
+    keys = rule.jwks or state.outside.keys.get(rule.jwks_uri)
+    if not keys:
+        todo = f"give a file with the keys (--jwks {rule.jwks_uri}=FILE, or `jwks` in a scenario's `outside`)"
+        todo += ", or the token by its claims"
         raise not_modelled(rule.resource, f"{rule.path}.jwksUri", "the keys there aren't known", todo)
-    token.check_signature(rule.jwks)
+    token.check_signature(keys)
     return token
 
 
