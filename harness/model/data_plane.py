@@ -64,6 +64,10 @@ class DataPlane:
         """Returns what a request to an address gets; `service` is the one whose name led there, if any."""
         return side.dial(endpoint.pod, endpoint.port, message)
 
+    def own(self, side: ClientSide, port: int, message: Message) -> Answers | None:
+        """Returns what it answers itself on its pod's loopback, None if it doesn't listen there."""
+        return None
+
     def pass_on(self, side: ClientSide, arrival: Arrival) -> Answers:
         """Returns what a connection gets that a gateway in the pod makes, as it would arrive without it."""
         return side.deliver(arrival)

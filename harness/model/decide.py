@@ -142,6 +142,8 @@ def _send(state: State, client: Pod, request: Request, message: Message, depth: 
         return certain(Outcome(failure=Failure.RESOLVE), *asking.trace, unanswered)
     side = ClientSide(state, client, lambda arrival: _arrive(state, arrival, depth))
     if request.host.lower() in _OWN_HOST:
+        if (own := plane.own(side, request.port, message)) is not None:
+            return own
         text = "{} is the pod itself: no proxy takes that"
         alone = Arrival(client, with_fields(client, proxies=()), request.port, message)
         return after(side.deliver(alone), built_in(Action.LED, text, request.host))

@@ -199,11 +199,6 @@ def test_the_trace_names_the_sidecar_and_its_policy():
             "{egress: [{port: {number: 80, protocol: HTTP_PROXY}, hosts: ['./*']}]}",
             "spec.egress[0].port.protocol",
         ),
-        ("{egress: [{captureMode: NONE, hosts: ['./*']}]}", "spec.egress[0].captureMode"),
-        (
-            "{outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: a}}}",
-            "spec.outboundTrafficPolicy.egressProxy",
-        ),
     ],
 )
 def test_not_modelled(spec, what):

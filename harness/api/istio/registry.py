@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.api import field
+from harness.api.istio.destination import Destination
 from harness.api.istio.destination_rule import ConnectionPool
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.node import Node, Spec
@@ -38,6 +39,7 @@ class IngressListener(Node):
     """A port of the pod, and where in it requests to that go (empty: to the same port)."""
 
     port = field.node("port", SidecarPort)
+    bind = field.text("bind")
     capture_mode = field.text("captureMode")
     default_endpoint = field.text("defaultEndpoint")
     connection_pool = field.optional_node("connectionPool", ConnectionPool)
@@ -54,13 +56,23 @@ class EgressListener(Node):
 
     hosts = field.texts("hosts")
     port = field.node("port", SidecarPort)
+    bind = field.text("bind")
     capture_mode = field.text("captureMode")
+
+    @property
+    def address(self) -> str:
+        """The address that it takes connections for, empty if those of the hosts.
+
+        Without capture it is a listener of the proxy's own, on the loopback unless it says otherwise.
+        """
+        return self.bind or ("127.0.0.1" if self.capture_mode == "NONE" else "")
 
 
 class OutboundTrafficPolicy(Node):
     """What becomes of requests for hosts that a proxy doesn't know."""
 
     mode = field.text("mode")
+    egress_proxy = field.optional_node("egressProxy", Destination)
 
 
 class Sidecar(Spec):

@@ -19,8 +19,10 @@ from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.registry.listeners import Place
 from harness.model.istio.routing import connection_rule, router
+from harness.model.istio.routing.rule import RoutingDestination, RoutingRule
 from harness.model.istio.upstream import client_tls, hashing
 from harness.model.istio.upstream import cluster as upstream
+from harness.model.istio.upstream.retries import Retries
 from harness.model.message import Endpoint
 from harness.model.network import dns
 from harness.model.network.addresses import leads_out
@@ -30,10 +32,10 @@ from harness.traffic.outcomes import Failure, Outcome
 from harness.traffic.trace import Action, Step, built_in, step
 
 if TYPE_CHECKING:
+    from harness.api.istio.destination import Destination
     from harness.model.istio.registry.listeners import Listener
     from harness.model.istio.registry.service_entry import Target
     from harness.model.istio.routing.connection_rule import Chain
-    from harness.model.istio.routing.rule import RoutingDestination, RoutingRule
     from harness.model.istio.upstream.cluster import Missing, Upstream
     from harness.model.message import Answers, ClientSide, Message
 
@@ -62,6 +64,9 @@ def send(
 
 def _passed_over(side: ClientSide, place: Place, listener: Listener | None, message: Message) -> Answers:
     """What a connection gets that no chain of a listener is for, or for which there is no listener."""
+    if listener is not None and listener.strict:
+        text = "the sidecar's listener is for HTTP alone: closed"
+        return certain(replies.closed(message), built_in(Action.FAILED, text))
     passed = passed_on(side, place, message)
     if message.tls:  # a connection that ends early ends the client's handshake
         passed = mapped(
@@ -137,6 +142,10 @@ def _passed_http(side: ClientSide, place: Place, message: Message) -> Answers:
         text = "the sidecar knows no host {}: it answers 502"
         own = built_in(Action.ANSWERED, text, message.host)
         return certain(replies.envoy(message, 502), scope.outbound, own)
+    if scope.egress_proxy is not None:
+        target = _egress_proxy(side, scope.egress_proxy)
+        once = Retries(attempts=0)
+        return after(upstream.send(side, message, target, once, hashes=()), scope.outbound)
     if scope.by_host:
         side = replace(side, dialled=_resolved(side, message))
         text = "the sidecar knows no host {}: it goes where that name leads"
@@ -185,6 +194,8 @@ def _passed_on(side: ClientSide, place: Place, message: Message) -> Answers:
     if not scope.allow_any:
         text = "the sidecar knows nothing there: the connection is reset"
         return certain(Outcome(failure=Failure.RESET), scope.outbound, built_in(Action.FAILED, text))
+    if scope.egress_proxy is not None:
+        return after(_connected(side, _egress_proxy(side, scope.egress_proxy), message), scope.outbound)
     text = "the sidecar knows nothing there: the connection is passed through as it is"
     through = built_in(Action.BYPASSED, text)
     if not side.dialled:  # the sidecar takes the connection before it finds nobody behind it
@@ -192,6 +203,15 @@ def _passed_on(side: ClientSide, place: Place, message: Message) -> Answers:
         failure = Failure.TIMEOUT if failure is Failure.TIMEOUT else Failure.RESET
         return certain(Outcome(failure=failure), scope.outbound, through, *nobody)
     return after(_passed(side, message), scope.outbound, through)
+
+
+def _egress_proxy(side: ClientSide, proxy: Destination) -> Upstream | Missing:
+    """Where a Sidecar has all go that its proxy doesn't know."""
+    rule = RoutingRule(proxy.resource, proxy.path)
+    destination = RoutingDestination(
+        proxy.path, proxy.host.lower(), subset=proxy.subset, port=proxy.port.number
+    )
+    return upstream.upstream(side, rule, destination, 0)
 
 
 def _nobody(place: Place) -> tuple[Failure, tuple[Step, ...]]:

@@ -73,6 +73,12 @@ class IstioDataPlane(DataPlane):
         place = Place.of_endpoint(side.state, side.client, endpoint)
         return _sent(replace(side, dialled=(endpoint,)), place, message)
 
+    def own(self, side: ClientSide, port: int, message: Message) -> Answers | None:
+        """Returns what a Sidecar's listener without capture answers there, which is on the loopback."""
+        if side.client.gateway or not listeners.has_own(side.state, side.client, port):
+            return None
+        return _sent(side, Place(listeners.LOOPBACK, port), message)
+
     def inbound_bypass(self, state: State, arrival: Arrival) -> Step | None:
         """Clients' sidecars don't know of it: they begin mutual TLS, and nothing ends it."""
         server, port = arrival.server, arrival.port

@@ -11,9 +11,11 @@ from harness.api.istio.admission import destination_rule, forms
 from harness.api.istio.admission.exports import export_faults
 from harness.api.istio.extensions import WorkloadTemplate
 from harness.api.istio.registry import (
+    ALLOW_ANY,
     EgressListener,
     EntryEndpoint,
     IngressListener,
+    OutboundTrafficPolicy,
     ServiceEntry,
     ServiceEntryPort,
     Sidecar,
@@ -147,7 +149,27 @@ def _ingress(listener: IngressListener) -> Iterator[str]:
         yield Fault(f"port number {port} must be in the range 1..65535", field)
 
 
+def _bind(listener: EgressListener | IngressListener) -> Iterator[str]:
+    if listener.bind and not listener.bind.startswith(forms.UNIX):
+        yield from about(listener.at("bind"), filter(None, (forms.address(listener.bind),)))
+
+
+def _policy(policy: OutboundTrafficPolicy) -> Iterator[str]:
+    proxy = policy.egress_proxy
+    if proxy is None:
+        return
+    if policy.mode != ALLOW_ANY:
+        words = "sidecar: egress_proxy must be set only with ALLOW_ANY outbound_traffic_policy mode"
+        yield Fault(words, policy.at("egressProxy"))
+    elif not proxy.has("port"):
+        yield Fault("sidecar: egress_proxy port must be non-nil", proxy.path)
+    else:
+        yield from about(proxy.at("host"), filter(None, (forms.destination_host(proxy.host),)))
+
+
 def _egress(listener: EgressListener) -> Iterator[str]:
+    if listener.has("port"):
+        yield from _bind(listener)
     if not listener.hosts:
         yield Fault("sidecar: egress listener must contain at least one host", listener.at("hosts"))
     for index, host in enumerate(listener.hosts):
@@ -162,7 +184,8 @@ RULES: Rules = {
     WorkloadEntry: (lambda entry: _endpoint(entry, None),),
     Sidecar: (_sidecar,),
     EgressListener: (_egress,),
-    IngressListener: (_ingress,),
+    IngressListener: (_ingress, _bind),
+    OutboundTrafficPolicy: (_policy,),
     SidecarPort: (each(forms.port_name, "name"), each(forms.protocol, "protocol"), _port),
 }
 """What the webhook asks of them."""

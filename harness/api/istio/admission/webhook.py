@@ -104,13 +104,16 @@ def _refuse(resource: Resource) -> None:
 def _refuse_listeners(sidecar: Sidecar) -> None:
     listeners: tuple[EgressListener | IngressListener, ...] = (*sidecar.egress, *sidecar.ingress)
     for listener in listeners:
-        if listener.capture_mode == "NONE":
-            why = "such a listener takes what is sent to it, and no other connection"
-            raise not_modelled(sidecar.resource, listener.at("captureMode"), why)
+        if listener.bind.startswith("unix://"):
+            why = "which clients use a socket isn't known"
+            raise not_modelled(sidecar.resource, listener.at("bind"), why)
         if listener.port.protocol.lower() == "http_proxy":
             why = "clients send it what is for others"
             raise not_modelled(sidecar.resource, listener.port.at("protocol"), why)
     for inbound in sidecar.ingress:
+        if inbound.capture_mode == "NONE":
+            why = "where the application and its proxy both listen isn't known"
+            raise not_modelled(sidecar.resource, inbound.at("captureMode"), why)
         if inbound.default_endpoint.startswith("unix://"):
             why = "what listens on a socket isn't known"
             raise not_modelled(sidecar.resource, inbound.at("defaultEndpoint"), why)

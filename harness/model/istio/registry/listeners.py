@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from harness.model.state import Pod, State
 
 _EVERY_ADDRESS = "0.0.0.0"
+LOOPBACK = "127.0.0.1"
 
 _ALLOCATED = "240.240.0.0/16"
 """Where the addresses are from that Istio allocates."""
@@ -140,11 +141,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who takes connections; `http`: requests are told by their Host, or (`own`) are all one service's."""
+    """Who takes connections; `http`: requests are told by their Host, or (`own`) are all one service's.
+
+    `strict`: it is for HTTP at one address, and closes all else.
+    """
 
     claims: tuple[Claim, ...] = ()
     http: bool = False
     own: Claim | None = None
+    strict: bool = False
 
 
 @dataclass
@@ -174,6 +179,15 @@ def find(state: State, client: Pod, place: Place) -> Listener | None:
     return explored.of(_find, state, client.namespace, scope, place.number, address)
 
 
+def has_own(state: State, client: Pod, number: int) -> bool:
+    """Returns whether a client's proxy itself listens on its pod's loopback (a Sidecar without capture)."""
+    scope = sidecar_scope.of(state, client)
+    if not any(egress.bind == LOOPBACK for egress in scope.egress):
+        return False
+    view = explored.of(registry.view, state, client.namespace)
+    return LOOPBACK in _listeners(state, view, scope.egress, number)
+
+
 def _find(state: State, namespace: str, scope: Scope, number: int, address: str) -> Listener | None:
     table = _listeners(state, registry.view(state, namespace), scope.egress, number)
     return table.get(address) or table.get(_EVERY_ADDRESS)
@@ -198,7 +212,13 @@ def _listeners(state: State, namespace: str, imports: tuple[Egress, ...], number
                 everywhere = address == _EVERY_ADDRESS
                 draft.add(Claim(service, port, protocol, networks, named=everywhere), everywhere=everywhere)
     return {
-        address: Listener(tuple(draft.claims), draft.http, draft.own) for address, draft in drafts.items()
+        address: Listener(
+            tuple(draft.claims),
+            draft.http,
+            draft.own,
+            strict=draft.http and not draft.claims and address != _EVERY_ADDRESS,
+        )
+        for address, draft in drafts.items()
     }
 
 
@@ -206,7 +226,9 @@ def _binds(
     state: State, service: RegistryService, protocol: str, egress: Egress
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The addresses of a service's listeners, and the networks to which its connections must go."""
-    if protocol in HTTP:
+    if egress.bind:
+        yield egress.bind, ()
+    elif protocol in HTTP:
         yield _EVERY_ADDRESS, ()
     elif "/" in service.address:
         yield _EVERY_ADDRESS, (service.address,)

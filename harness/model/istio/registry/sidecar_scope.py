@@ -18,6 +18,7 @@ from harness.traffic.trace import Action, Part, Step, Words, step
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from harness.api.istio.destination import Destination
     from harness.api.istio.registry import EgressListener
     from harness.base.resources import Resource
     from harness.model.state import Pod, State
@@ -46,12 +47,14 @@ class Import:
 class Egress:
     """What a Sidecar imports for one port, or (`port` 0, the last) for all others.
 
-    `protocol` is what the proxy takes connections to that port for, whatever Services say of it.
+    `protocol` is what the proxy takes connections to that port for, whatever Services say of it, `bind` the
+    only address for which it takes them, if it names one.
     """
 
     imports: tuple[Import, ...] = (Import(_EVERY_NAMESPACE, "*"),)
     port: int = 0
     protocol: str = ""
+    bind: str = ""
 
     def has_service(self, namespace: str, host: str) -> bool:
         """Returns whether a host of the registry, from an object in this namespace, is imported."""
@@ -76,7 +79,8 @@ class Egress:
 class Scope:
     """What one client's proxy is told of the mesh; `origin` is the Sidecar that says so, if any.
 
-    `by_host`: HTTP for hosts that it doesn't know goes where these lead, not where the client dialled.
+    `by_host`: HTTP for hosts that it doesn't know goes where these lead, not where the client dialled; with
+    an `egress_proxy` all that it doesn't know goes there.
     """
 
     allow_any: bool
@@ -84,6 +88,7 @@ class Scope:
     origin: Resource | None = None
     egress: tuple[Egress, ...] = (Egress(),)
     by_host: bool = False
+    egress_proxy: Destination | None = None
 
     def on_port(self, number: int) -> Egress | None:
         """Returns what is imported for a port, None if nothing is [istio/istio: GetEgressListenerForRDS]."""
@@ -141,12 +146,13 @@ def _scope(state: State, namespace: str, sidecar: Sidecar | None) -> Scope:
     # The first value of the enumeration, REGISTRY_ONLY, is what an absent mode reads as.
     mode = policy.mode or REGISTRY_ONLY
     why = step(origin, policy.at("mode"), Action.MATCHED, "is {}", mode)
-    return Scope(mode == ALLOW_ANY, why, origin, egress)
+    return Scope(mode == ALLOW_ANY, why, origin, egress, egress_proxy=policy.egress_proxy)
 
 
 def _egress(listener: EgressListener, namespace: str) -> Egress:
     imports = tuple(Import.parse(host, namespace) for host in listener.hosts)
-    return Egress(imports, listener.port.number, entry_protocol(listener.port.protocol))
+    spoken = entry_protocol(listener.port.protocol)
+    return Egress(imports, listener.port.number, spoken, listener.address)
 
 
 def passed_over(state: State, client: Pod) -> list[Step]:
