@@ -78,6 +78,13 @@ PROVEN = {
         [resource("DestinationRule", "shop/web", "{host: web, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 3}}}")],
         {"outlier-detection"},
     ),
+    "another port, and TLS there": (
+        [
+            resource("ServiceEntry", "shop/api", "{hosts: [api.acme.com], resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}]}"),
+            resource("DestinationRule", "shop/api", "{host: api.acme.com, trafficPolicy: {tls: {mode: SIMPLE}}}"),
+        ],
+        {"egress-port.target", "tls-origination.mode"},
+    ),
     "limits": (
         [resource("DestinationRule", "shop/web", "{host: web, trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}}}}")],
         set(),

@@ -19,7 +19,7 @@ from harness.api.kubernetes.service import (
     EndpointSlice,
     Service,
 )
-from harness.base.errors import NotModelledError, not_modelled
+from harness.base.errors import NotModelledError, did_you_mean, not_modelled
 from harness.base.records import with_fields
 from harness.base.resources import Resource, per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN
@@ -305,7 +305,10 @@ def enter_by_kube_proxy(state: State, request: Request, message: Message, delive
     assert request.through is not None
     service = state.get("", "Service", request.through.namespace, request.through.name)
     if service is None:
-        raise NotModelledError(f"there is no Service {request.through}", todo="check the gateway's name")
+        names = (f"{each.namespace}/{each.name}" for each in state.all("", "Service"))
+        raise NotModelledError(
+            f"there is no Service {request.through}", todo=did_you_mean(str(request.through), names)
+        )
     port = service_port(service, request.port)
     if port is None:
         text = "has no port {}: there is no way in"

@@ -18,13 +18,13 @@ from harness.model.network.addresses import leads_out
 from harness.model.network.services import HTTP, ServicePort, endpoints, service_port
 from harness.model.state import Pod
 from harness.model.state.tables import HostTable, LabelTable, per_pod, per_state
+from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.base.resources import Resource
     from harness.model.state import State
-    from harness.traffic.trace import Step
 
 TLS_MODE_LABEL = "security.istio.io/tlsMode"
 """The label that says of an endpoint outside of pods that a proxy of Istio's is there (`istio`)."""
@@ -115,6 +115,15 @@ def passed_over(state: State, number: int, *hosts: str) -> list[Step]:
         )
 
     return revision.passed_over(state, (GROUP, "ServiceEntry"), concerned)
+
+
+def other_port(port: EntryPort) -> list[Step]:
+    """Returns what names the port that a proxy dials instead of the client's, if it is another."""
+    written = next(each for each in port.spec.ports if each.number == port.number)
+    if port.target == port.number:
+        return []
+    text = "port {} is {} there"
+    return [step(port.origin, written.at("targetPort"), Action.LED, text, port.number, port.target)]
 
 
 def targets(state: State, port: EntryPort) -> tuple[Target, ...]:

@@ -131,6 +131,8 @@ def cluster(side: ClientSide, port: Port, why: Step, subset: str = "") -> Upstre
         state, side.client, extensions.sending(side.client), port.number, host, subset
     )
     trace = [why, *near.trace, *passed_over, *met]
+    if isinstance(port, EntryPort) and any(target.endpoint.port == port.target_port for target in targets):
+        trace += service_entry.other_port(port)
     chosen = None
     if subset:
         chosen = rules.subset(subset)
