@@ -120,6 +120,31 @@ def test_consumer_routes_are_for_their_namespace(parent_of, istio, linkerd):
     assert told(send(state, "lnk/client", "http://web.bare/")) == linkerd
 
 
+@pytest.mark.parametrize(
+    ("backend", "istio", "linkerd"),
+    [
+        # Istio looks beside the route, Linkerd beside the Service that the route is on.
+        ("name: v1, port: 80", {"500": 1}, TO_V1),
+        ("name: v1, port: 80, namespace: bare", TO_V1, TO_V1),
+        ("name: v1, port: 80, namespace: lnk", {"500": 1}, {"500": 1}),
+        ("name: client, port: 80", {"500": 1}, {"500": 1}),
+    ],
+)
+def test_where_a_backend_without_namespace_is(backend, istio, linkerd):
+    routes = [
+        resource(
+            "HTTPRoute",
+            f"{namespace}/r",
+            f"{{parentRefs: [{{kind: Service, name: web, group: '', namespace: bare}}], "
+            f"rules: [{{backendRefs: [{{{backend}}}]}}]}}",
+        )
+        for namespace in ("ist", "lnk")
+    ]
+    state = changes.apply(WORLD, routes)
+    assert told(send(state, "ist/client", "http://web.bare/")) == istio
+    assert told(send(state, "lnk/client", "http://web.bare/")) == linkerd
+
+
 def test_the_older_route_wins_a_tie():
     older, newer = route(f"{{{V1}}}", "bare/z"), route(f"{{{V2}}}", "bare/a")
     state = changes.apply(changes.apply(WORLD, [older]), [newer])

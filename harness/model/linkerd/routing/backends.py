@@ -87,24 +87,34 @@ def destination(call: OutboundCall, backend: BackendRef | None) -> ServicePort |
         error = f"unsupported backend type {backend.group or 'core'} {backend.kind}"
     elif any(each.type not in READABLE for each in backend.filters):
         error = "unsupported backend filter"
-    elif (service := call.state.get("", "Service", backend.namespace, backend.name)) is None:
+    elif (service := call.state.get("", "Service", _namespace(call, backend), backend.name)) is None:
         error = f"Service not found {backend.name}"
     elif (port := service_port(service, backend.port or 0)) is None:
-        text = f"Service {backend.namespace}/{backend.name} has no port {backend.port}: 502"
+        text = f"{service} has no port {backend.port}: 502"
         return Nowhere(502, "", text)
     else:
         return port
     return Nowhere(500, error, f"{error}: 500")
 
 
+def _namespace(call: OutboundCall, backend: BackendRef) -> str:
+    """The namespace of a backend: one that names none is beside the route's parent, not beside the route.
+
+    The index reads a route anew for each parent's namespace, as if it were there
+    [linkerd/linkerd2: policy-controller/k8s/index/src/outbound/index.rs, apply_http_route].
+    """
+    beside = call.parent.namespace if call.parent is not None else backend.namespace
+    return backend.written_namespace or beside
+
+
 def _fault(call: OutboundCall, backend: BackendRef) -> str:
     """Why an EgressNetwork is no backend: it is one of the routes on itself alone."""
-    parent = call.parent
-    if call.state.get(backend.group, backend.kind, backend.namespace, backend.name) is None:
+    parent, namespace = call.parent, _namespace(call, backend)
+    if call.state.get(backend.group, backend.kind, namespace, backend.name) is None:
         return f"EgressNetwork not found {backend.name}"
     if isinstance(call.default, ServicePort) or parent is None:
         return "EgressNetwork backends attach to EgressNetwork parents only"
-    if (backend.namespace, backend.name) != (parent.namespace, parent.name):
+    if (namespace, backend.name) != (parent.namespace, parent.name):
         return "Route with EgressNetwork backend needs to have the same EgressNetwork as a parent"
     return ""
 
