@@ -164,6 +164,19 @@ def test_the_older_route_wins_a_tie():
             "http://web.bare/n/y?q=1",
             ...,
         ),
+        # Istio has Envoy replace `/` alone.
+        (
+            "{path: {type: ReplacePrefixMatch, replacePrefixMatch: /n}}",
+            "matches: [{path: {type: PathPrefix, value: /}}], ",
+            "http://web.bare/nx/y?q=1",
+            "http://web.bare/n/x/y?q=1",
+        ),
+        (
+            "{path: {type: ReplacePrefixMatch, replacePrefixMatch: /n/}}",
+            "matches: [{path: {type: PathPrefix, value: /x}}], ",
+            "http://web.bare/n//y?q=1",
+            "http://web.bare/n/y?q=1",
+        ),
         (
             "{path: {type: ReplaceFullPath, replaceFullPath: /n}}",
             "",
@@ -179,6 +192,39 @@ def test_redirects(redirect, path_match, istio, linkerd):
     for client, wanted in (("ist/client", istio), ("lnk/client", istio if linkerd is ... else linkerd)):
         (group,) = send(state, client, "http://web.bare/x/y?q=1").groups
         assert (group.outcome.status, group.outcome.header("location")) == (status, wanted)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "replacement", "path", "istio"),
+    [
+        ("/", "/n", "/x/y", "/nx/y"),
+        ("/", "/n/", "/x", "/nx"),
+        ("/", "/", "/x", "/x"),
+        ("/", "/n", "/", "/n"),
+        ("/x", "/n/", "/x/y", "/n/y"),
+        ("/x", "/", "/x/y", "/y"),
+        ("/x", "/", "/x", "/"),
+        ("/x", "/n", "/x", "/n"),
+    ],
+)
+def test_a_prefix_that_istio_replaces(prefix, replacement, path, istio):
+    rewrite = f"{{path: {{type: ReplacePrefixMatch, replacePrefixMatch: {replacement}}}}}"
+    matches = f"matches: [{{path: {{type: PathPrefix, value: {prefix}}}}}]"
+    filters = f"filters: [{{type: URLRewrite, urlRewrite: {rewrite}}}]"
+    state = changes.apply(WORLD, [route(f"{{{matches}, {filters}, {V1}}}")])
+    (group,) = send(state, "ist/client", f"http://web.bare{path}").groups
+    assert group.outcome.server_saw.path == istio
+
+
+def test_linkerds_filters_of_a_backend_come_before_its_port_is_missed():
+    redirect = "filters: [{type: RequestRedirect, requestRedirect: {hostname: a.b}}]"
+    for backend, status in (
+        (f"name: v1, port: 99, {redirect}", 302),
+        (f"name: v9, port: 80, {redirect}", 500),
+    ):
+        state = changes.apply(WORLD, [route(f"{{backendRefs: [{{{backend}}}]}}")])
+        (group,) = send(state, "lnk/client", "http://web.bare/").groups
+        assert group.outcome.status == status
 
 
 def grpc(rules, name="bare/g"):

@@ -186,7 +186,30 @@ def test_the_server_is_chosen_by_sni(source, objects, url, host, told_):
         # TLS that isn't HTTPS ends here, and what was in it goes on as bytes.
         ([gateway(server(443, "TLS", ANY, SIMPLE)), bound("tcp", to("v1", port=80))], V1),
         ([gateway(server(443, "TLS", ANY, SIMPLE)), bound("tls", to("v1", "sniHosts: ['*']", 80))], REFUSED),
-        ([gateway(server(443, "TLS", "shop.test", "mode: PASSTHROUGH")), bound("tls", to("safe", "sniHosts: ['*']"))], TLS),
+        # It is the rule's names that count, not the server's hosts.
+        ([gateway(server(443, "TLS", "shop.test", "mode: PASSTHROUGH")), bound("tls", to("safe", "sniHosts: ['*']"))], SAFE),
+        # Servers that send bytes on take nothing without a rule for it: another server may.
+        ([gateway(server(443, "HTTPS", ANY, SIMPLE), server(443, "TLS", GATEWAY, "mode: PASSTHROUGH", "t")), bound("http", to("v1"))], V1),
+        ([gateway(server(443, "HTTPS", ANY, SIMPLE), server(443, "TLS", GATEWAY, SIMPLE, "t")), bound("http", to("v1"))], V1),
+        (
+            [
+                gateway(server(443, "HTTPS", ANY, SIMPLE), server(443, "TLS", GATEWAY, "mode: PASSTHROUGH", "t")),
+                bound("http", to("v1")),
+                bound("tls", to("safe", f"sniHosts: [{GATEWAY}]"), name="ist/w"),
+            ],
+            SAFE,
+        ),
+        (
+            [
+                gateway(server(443, "HTTPS", ANY, SIMPLE), server(443, "TLS", GATEWAY, "mode: PASSTHROUGH", "t")),
+                bound("http", to("v1")),
+                bound("tls", to("safe", "sniHosts: [x.test]"), name="ist/w"),
+            ],
+            V1,
+        ),
+        # A VirtualService without a rule for HTTP speaks for no host.
+        ([gateway(server(443, "HTTPS", ANY, SIMPLE)), bound("http", to("v1")), bound("tls", to("safe", f"sniHosts: [{GATEWAY}]"), hosts=f"[{GATEWAY}]", name="ist/w")], V1),
+        ([gateway(server(443, "HTTPS", ANY, SIMPLE)), bound("http", to("v1")), bound("http", to("v2", "port: 80"), hosts=f"[{GATEWAY}]", name="ist/w")], V1),
     ],
 )  # fmt: skip
 def test_tls_that_is_passed_on(objects, told_):

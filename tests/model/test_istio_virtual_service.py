@@ -256,6 +256,18 @@ def test_cors(more, asked, backend, headers):
     assert {name: outcome.header(name) for name in headers} == headers
 
 
+@pytest.mark.parametrize(
+    "own", ["redirect: {uri: /n}", "directResponse: {status: 404}", "route: [{destination: {host: nobody}}]"]
+)
+def test_cors_comes_before_what_a_rule_does(own):
+    rule = root(f"{{{own}, {CORS % ''}}}")
+    preflight = only(answer([rule], **PREFLIGHT, origin="https://a.test")).outcome
+    assert (preflight.status, preflight.header("access-control-allow-methods")) == (200, "GET,PUT")
+    answered = only(answer([rule], origin="https://a.test")).outcome
+    assert answered.status != 200
+    assert answered.header("access-control-allow-origin") == "https://a.test"
+
+
 @pytest.mark.parametrize("origins", ["[{exact: '*'}]", "[{regex: '.*'}]"])
 def test_every_origin(origins):
     rule = to("v1", f"corsPolicy: {{allowOrigins: {origins}, allowMethods: ['*'], allowHeaders: ['*']}}")

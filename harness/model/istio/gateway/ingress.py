@@ -67,7 +67,8 @@ def _received(side: ClientSide, arrival: Arrival) -> Answers:
         refused = built_in(Action.FAILED, text, arrival.port)
         return certain(Outcome(failure=Failure.REFUSED), *left_out, refused)
     if listener.tls and (message.tls or arrival.tls is Mesh.ISTIO):
-        server = listener.named(message.sni if arrival.tls is None else arrival.sni)
+        name = message.sni if arrival.tls is None else arrival.sni
+        server = gateway_host.by_name(state, pod, listener.tls, name)
         if server is not None:
             return after(_by_tls(side, arrival, server), *left_out)
     if not listener.plain:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.istio import ingress
 from harness.api.istio.gateway import HTTP, IstioGateway
-from harness.api.istio.hosts import covers, specificity
+from harness.api.istio.hosts import covers
 from harness.api.kubernetes.ingress import Ingress
 from harness.api.kubernetes.selector import selects
 from harness.base.resources import per_object
@@ -126,13 +126,6 @@ class PortListener:
                 (plain if server.plain else tls).append(server)
                 secured.update(server.hosts if server.mode is not None else ())
         return cls(tuple(plain), tuple(tls), tuple(left_out))
-
-    def named(self, sni: str) -> GatewayServer | None:
-        """Returns the server with the most specific host that covers the name which TLS asks for."""
-        fitting = (
-            (specificity(name), server) for server in self.tls for name in server.names if covers(name, sni)
-        )
-        return max(fitting, key=lambda candidate: candidate[0], default=(None, None))[1]
 
 
 def listener(state: State, pod: Pod, port: int) -> PortListener | None:

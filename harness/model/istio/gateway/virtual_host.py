@@ -47,7 +47,7 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
         for name in server.hosts
         if covers(name, host)
     ]
-    speaking: list[tuple[Level, Resource, GatewayServer]] = []
+    speaking: list[tuple[Level, Resource, GatewayServer, tuple[RoutingRule, ...], list[Step]]] = []
     for resource in _visible(state, pod, virtual_service.by_host(state).covering(host), by_gateway, trace):
         for server in _of(resource, by_gateway):
             shared = _shared(resource, server, host)
@@ -56,7 +56,16 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
                 parts = (server.gateway, server.field, host)
                 trace.append(step(resource, "spec.hosts", Action.UNMATCHED, text, *parts))
                 continue
-            speaking.append((specificity(shared), resource, server))
+            written, left_out = delegate.rules(state, resource, server.gateway_name)
+            own, lost = applicable(written, pod, server.number)
+            if not own:  # it makes no virtual host then
+                text = "has no http rule for {} {}"
+                trace += [*left_out, *lost]
+                trace.append(
+                    step(resource, "spec.http", Action.UNMATCHED, text, server.gateway, server.field)
+                )
+                continue
+            speaking.append((specificity(shared), resource, server, tuple(own), [*left_out, *lost]))
             if server.redirects:
                 redirecting.append((specificity(shared), server))
     of_ingresses = _of_ingresses(state, pod, by_gateway, host)
@@ -67,7 +76,7 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
     )
     routes, unattached = gateway_attachment.attached(state, [s.listener for s in servers if s.listener], host)
     trace += unattached
-    levels = [level for level, _, _ in speaking] + [level for level, _ in redirecting]
+    levels = [level for level, *_ in speaking] + [level for level, _ in redirecting]
     levels += [level for level, _ in of_ingresses]
     best = max([*levels, *(attached.level for attached in routes)], default=None)
     rules: list[RoutingRule] = []
@@ -75,15 +84,13 @@ def find(state: State, pod: Pod, servers: Sequence[GatewayServer], host: str) ->
         if level == best:
             trace.append(step(made.ingress, "spec.rules", Action.MATCHED, "speaks for {}", host))
             rules += made.rules
-    for resource, server in {
-        (r.key, s.gateway_name): (r, s) for level, r, s in speaking if level == best
+    for resource, server, own, lost in {
+        (each[1].key, each[2].gateway_name): each[1:] for each in speaking if each[0] == best
     }.values():
         text = "speaks for {} at Gateway {}"
         trace.append(step(resource, "spec.hosts", Action.MATCHED, text, host, server.gateway_name))
-        written, left_out = delegate.rules(state, resource, server.gateway_name)
-        own, lost = applicable(written, pod, server.number)
         rules += own
-        trace += [*left_out, *lost]
+        trace += lost
     for attached in routes:
         route, listener = attached.route.resource, attached.listener
         if attached.level == best:
@@ -115,6 +122,33 @@ def _of_ingresses(
         if offered and visibility(made.ingress, pod.namespace, default) is not None:
             found.append((max(map(specificity, (made.host, *offered))), made))
     return found
+
+
+def by_name(state: State, pod: Pod, servers: Iterable[GatewayServer], name: str) -> GatewayServer | None:
+    """Returns the server that takes TLS which asks for a name: the one with the most specific of its own.
+
+    These are a server's hosts where it reads HTTP. One that sends bytes on has none without a rule, and one
+    that passes TLS on has those of its rules [istio/istio: createGatewayTCPFilterChainOpts].
+    """
+    fitting = (
+        (specificity(own), server)
+        for server in servers
+        for own in _names(state, pod, server, name)
+        if covers(own, name)
+    )
+    return max(fitting, key=lambda candidate: candidate[0], default=(None, None))[1]
+
+
+def _names(state: State, pod: Pod, server: GatewayServer, name: str) -> Iterable[str]:
+    if server.reads_http or server.crosses_clusters:
+        return server.names
+    if server.listener:
+        rule, _ = gateway_attachment.connection_rule(state, server.listener, name)
+        return server.names if rule else ()
+    own = chains(state, pod, server, [])
+    if server.passes_tls_on:
+        return [sni for match, _ in own for sni in match.sni]
+    return server.names if own else ()
 
 
 def chains(

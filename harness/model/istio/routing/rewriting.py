@@ -56,11 +56,21 @@ def rewritten_path(path: str, rewrite: Rewrite, match: RoutingMatch | None) -> s
         case "regex":
             return matching.substituted(path, rewrite.pattern, rewrite.path)
         case "segments":
-            return matching.replace_prefix(path, uri.value if uri else "/", rewrite.path)
+            return _replaced(path, uri.value if uri else "/", rewrite.path.removesuffix("/"))
         case "match":
             if uri is not None and uri.kind in ("exact", "regex"):
                 return rewrite.path
             return rewrite.path + path[len(uri.value if uri else "/") :]
+
+
+def _replaced(path: str, prefix: str, replacement: str) -> str:
+    """Returns a path with another prefix, as Istio has Envoy do it for ReplacePrefixMatch.
+
+    The prefix `/` is one character, so `/n` in its place makes `/nx` of `/x`; without a replacement the
+    path keeps a slash [istio/istio: route.applyHTTPRouteDestination].
+    """
+    rest = path[len(prefix) :]
+    return replacement + rest if replacement else "/" + rest.removeprefix("/")
 
 
 _WITH_PORT = TextMatch("regex", ".*:[0-9]+")
@@ -84,12 +94,9 @@ def location(message: Message, redirect: Redirect, match: RoutingMatch | None, p
     path = message.path
     if redirect.path is not None:
         path = redirect.path
-    elif redirect.prefix is not None:
+    elif redirect.prefix:
         uri = match.uri if match else None
-        if uri and uri.kind == "segments":
-            path = matching.replace_prefix(path, uri.value, redirect.prefix)
-        else:
-            path = redirect.prefix + path[len(uri.value if uri else "/") :]
+        path = redirect.prefix + path[len(uri.value if uri else "/") :]
     query = f"?{message.query}" if message.query and "?" not in path else ""
     return f"{scheme}://{host}{path}{query}"
 

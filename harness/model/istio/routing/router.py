@@ -74,6 +74,24 @@ def _fraction(percent: float) -> Fraction:
 
 
 def _acted(side: ClientSide, port: int, message: Message, chosen: Chosen) -> Answers:
+    """What a rule does with a request; its CORS policy comes before, whatever that is."""
+    rule = chosen.rule
+    if rule.cors is None:
+        return _answered(side, port, message, chosen)
+    cors, field = rule.cors, f"{rule.field}.corsPolicy"
+    preflight = cors.preflight(message)
+    if preflight is not None:
+        return certain(preflight, step(rule.origin, field, Action.ANSWERED, "answers the preflight itself"))
+    branches = _answered(side, port, message, chosen)
+    if origin := message.header("origin"):
+        action, text = Action.DENIED, "origin {} isn't allowed: nothing is added"
+        if cors.allowed(message):
+            action, text = Action.ALLOWED, "origin {} may read the answer"
+        branches = after(branches, step(rule.origin, field, action, text, origin))
+    return mapped(branches, lambda each: with_fields(each, headers=cors.on_response(message, each.headers)))
+
+
+def _answered(side: ClientSide, port: int, message: Message, chosen: Chosen) -> Answers:
     rule = chosen.rule
     if rule.redirect:
         target = rewriting.location(message, rule.redirect, chosen.match, port)
@@ -85,19 +103,7 @@ def _acted(side: ClientSide, port: int, message: Message, chosen: Chosen) -> Ans
         answer = with_fields(replies.envoy(message, status, body), is_worded=True)
         why = step(rule.origin, rule.field, Action.ANSWERED, "answers {} itself", status)
         return certain(_with_headers(answer, rule.response_headers), why)
-    if rule.cors is None:
-        return _forwarded(side, port, message, chosen)
-    cors, field = rule.cors, f"{rule.field}.corsPolicy"
-    preflight = cors.preflight(message)
-    if preflight is not None:
-        return certain(preflight, step(rule.origin, field, Action.ANSWERED, "answers the preflight itself"))
-    branches = _forwarded(side, port, message, chosen)
-    if origin := message.header("origin"):
-        action, text = Action.DENIED, "origin {} isn't allowed: nothing is added"
-        if cors.allowed(message):
-            action, text = Action.ALLOWED, "origin {} may read the answer"
-        branches = after(branches, step(rule.origin, field, action, text, origin))
-    return mapped(branches, lambda each: with_fields(each, headers=cors.on_response(message, each.headers)))
+    return _forwarded(side, port, message, chosen)
 
 
 def _with_headers(outcome: Outcome, changes: HeaderChanges) -> Outcome:

@@ -142,16 +142,21 @@ def _to_backend(
 ) -> Answers:
     """Returns what a backend answers to a request; one that leads nowhere fails by itself."""
     target = destination(call, backend)
-    if isinstance(target, Nowhere):
+
+    def answers(sent: Message) -> Answers:
+        if not isinstance(target, Nowhere):
+            return to_target(call, target, taken.route, sent, limit, breaker)
         assert backend is not None
         why = step(taken.route.resource, backend.path, Action.FAILED, "{}", target.text)
         return certain(replies.linkerd(message, target.status, target.error), why)
-    if backend is None or not backend.filters:
-        return to_target(call, target, taken.route, message, limit, breaker)
+
+    # What the index can't read of a backend takes its filters' place; nobody at its port comes after them.
+    if backend is None or not backend.filters or (isinstance(target, Nowhere) and target.error):
+        return answers(message)
     changed = filters.apply(message, taken, backend)
     if isinstance(changed, filters.Redirected):
         return certain(changed.answer, changed.why)
-    return changed.answered(to_target(call, target, taken.route, changed.message, limit, breaker))
+    return changed.answered(answers(changed.message))
 
 
 def to_target(
