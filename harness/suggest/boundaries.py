@@ -12,7 +12,7 @@ from harness.analysis.explore.callers import Callers
 from harness.analysis.explore.client import asked_of
 from harness.analysis.explore.kinds import Undecided
 from harness.analysis.explore.requests import Cluster, is_signed, request
-from harness.analysis.explore.targets import Target as Place
+from harness.analysis.explore.target import Target as Place
 from harness.base.matching import TextMatch
 from harness.model.apps import explored as application
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.analysis.explore.targets import OUTSIDE
+from harness.analysis.explore.target import OUTSIDE
 from harness.analysis.explore.targets import targets as places
 from harness.base.vocabulary import PLATFORM
 from harness.model.network.services import service_ports
@@ -15,7 +15,7 @@ from harness.traffic.request import DEFAULT_PORTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.analysis.explore.targets import Target as Place
+    from harness.analysis.explore.target import Target as Place
     from harness.base.vocabulary import Workload
     from harness.suggest.estate import Estate
     from harness.traffic.request import Request
@@ -73,8 +73,12 @@ class Target:
 def targets(estate: Estate) -> Iterator[Target]:
     """Yields what is called: gateways, the estate's Services in their order, hosts outside."""
     called = places(estate.states[0], estate.states[-1])
-    # Which address a pod has no scenario can say.
-    every = [_target(estate, place) for place in called if place.service or not place.pod]
+    # Which address a pod has no scenario can say; and nobody asks for what isn't there.
+    every = [
+        _target(estate, place)
+        for place in called
+        if (place.service or not place.pod) and not place.unlisted
+    ]
     known = any(target.place.service is None and target.place.host != OUTSIDE for target in every)
     for target in sorted(every, key=_order):
         service = target.place.service

@@ -6,6 +6,7 @@ import pytest
 
 from harness.analysis.compare import compare
 from harness.analysis.compare.causes import allowed
+from harness.analysis.explore.pods import UNNAMED_PORT
 from harness.analysis.explore.targets import targets
 from harness.api.node import live
 from harness.model import changes
@@ -27,6 +28,11 @@ def denied(port: int):
         port
     )
     return resource("AuthorizationPolicy", "shop/web", rules + "']}}]}]}", "security.istio.io/v1")
+
+
+def but(port: int):
+    spec = "{action: DENY, rules: [{to: [{operation: {notPorts: ['" + str(port) + "']}}]}]}"
+    return resource("AuthorizationPolicy", "shop/but", spec, "security.istio.io/v1")
 
 
 def server(port: int):
@@ -56,8 +62,14 @@ def test_what_closes_a_port_of_no_service_is_seen(mesh, policy):
     assert not differing(estate(mesh, policy), estate(mesh, policy))
 
 
-def test_a_policy_for_another_port_is_none():
-    assert not differing(estate(ISTIO), estate(ISTIO, denied(9103)))
+def test_a_port_that_a_policy_alone_names_is_called():
+    found = differing(estate(ISTIO), estate(ISTIO, denied(9103)))
+    assert {each.target.partition(" ")[0] for each in found} == {"shop/web:9103"}
+
+
+def test_a_port_that_nothing_names_is_called():
+    found = differing(estate(ISTIO), estate(ISTIO, but(9102)))
+    assert f"shop/web:{UNNAMED_PORT} (a pod's address)" in {each.target for each in found}
 
 
 def called(*objects, pod=METRICS):
@@ -71,9 +83,10 @@ def service(port: int, headless: str = ""):
 
 
 def test_which_ports_are_called():
-    assert called() == {9102}
-    assert called(service(9102)) == set()
-    assert called(service(8080)) == {9102}
+    assert called() == {9102, UNNAMED_PORT}
+    assert called(denied(9103)) == {9102, 9103, UNNAMED_PORT}
+    assert called(service(9102)) == {UNNAMED_PORT}
+    assert called(service(8080)) == {9102, UNNAMED_PORT}
     assert called(service(8080, ", clusterIP: None")) == set()
 
 
@@ -81,7 +94,10 @@ def test_prometheus_names_a_port():
     web = deployment("shop/web", SCRAPED).data
     web["spec"]["template"]["metadata"].setdefault("annotations", {})["prometheus.io/port"] = "15020"
     state = changes.apply(estate(ISTIO), [live(web)])
-    assert {each.port for each in targets(state, state) if each.host.startswith("pod-address.web")} == {15020}
+    assert {each.port for each in targets(state, state) if each.host.startswith("pod-address.web")} == {
+        15020,
+        UNNAMED_PORT,
+    }
 
 
 def test_the_network_of_pods_stays_unknown():

@@ -87,6 +87,11 @@ class Noticed:
             return f"{answers} (what arrives isn't known)"
         return answers + "".join(f", {float(number):.3g} to {workload}" for workload, number in self.arrived)
 
+    @property
+    def answered(self) -> bool:
+        """Whether anything may come back but a failure, or isn't decided."""
+        return any(each.undecided or each.served or each.answer[:1].isdigit() for each in self.answers)
+
     def shares(self, name: str) -> Mapping[object, Fraction]:
         """Returns the weight of each value of a field."""
         shares: dict[object, Fraction] = {}

@@ -37,10 +37,10 @@ class Estate:
     def state(self) -> State:
         return state_of(self.objects, self.mesh, self.meshes)
 
-    def changed(self, resource: Resource, by: Resource | None) -> Estate:
-        """The estate with another object in an object's place, or with none."""
+    def changed(self, resource: Resource | None, by: Resource | None) -> Estate:
+        """The estate with another object in an object's place (None: in no other's), or with none."""
         objects = [by if each is resource else each for each in self.objects]
-        kept = tuple(each for each in objects if each is not None)
+        kept = tuple(each for each in (*objects, None if resource else by) if each is not None)
         return replace(self, objects=kept, meshes=self.state.meshes)
 
 

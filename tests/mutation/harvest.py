@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import rstr
 
+from harness.base.networks import is_network
 from harness.base.resources import per_object
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
 
 _HOST = re.compile(r"\*?[a-z0-9*]([a-z0-9.-]*[a-z0-9])?(:\d+)?", re.IGNORECASE)
+_NETWORK = re.compile(r"\d+\.\d+\.\d+\.\d+(/\d+)?")
 _CLAIM = re.compile(r"request\.auth\.claims((\[[^\]]+\])+)")
 _HEADER = re.compile(r"request\.headers\[([^\]]+)\]")
 _MATCHES = ("exact", "prefix", "regex", "suffix")
@@ -133,6 +135,9 @@ def _of_text(text: str, path: tuple[str, ...]) -> Iterator[Term]:
         yield Term("claim", "aud", text)
     elif last in ("issuer", "requestPrincipals", "notRequestPrincipals"):
         yield from _principal(text if "rincipal" in last else f"{text}/somebody")
+    elif _NETWORK.fullmatch(text) or ("lock" in "".join(path[-2:]) and ":" in text):
+        if is_network(text):
+            yield Term("network", "", text)
     elif text.startswith("/") or any(
         key in ("uri", "path", "paths", "notpaths", "pathregex") for key in where[-2:]
     ):
@@ -162,6 +167,8 @@ def _conditions(value: dict[Any, Any]) -> Iterator[Term]:
             yield from _principal(text)
         elif key == "request.auth.audiences":
             yield Term("claim", "aud", unstarred(text))
+        elif key in ("source.ip", "remote.ip") and is_network(text):
+            yield Term("network", "", text)
         elif key == "connection.sni":
             yield Term("host", "", unstarred(text))
 

@@ -1,4 +1,4 @@
-"""Single changes to objects: of one leaf, one item of a list, or one key."""
+"""Changes to objects: of a leaf, an item of a list or a key, sometimes of several; or a further object."""
 
 from __future__ import annotations
 
@@ -45,6 +45,9 @@ _ALTERNATIVES = (
 )  # fmt: skip
 """Words that stand in each other's place: values, and keys."""
 
+_COPIES, _MORE = 0.1, 0.25
+"""How many of all changes are of an object's copy under another name, and up to which one has more than one."""
+
 _INERT = frozenset(("apiVersion", "kind"))
 _THERE = (("metadata", "name"), ("metadata", "namespace"))
 """Fields that each object has."""
@@ -55,12 +58,17 @@ _POD = ("labels", "annotations", "selector", "replicas", "ports", "serviceAccoun
 
 @dataclass(frozen=True)
 class Mutant:
-    """An object and what became of it (None: it is gone) by a change to one of its fields."""
+    """An object (None: it wasn't there) and what became of it (None: it is gone); `path` is the first change's."""
 
-    old: Resource
+    old: Resource | None
     new: Resource | None
     path: Path
     change: str
+
+    @property
+    def objects(self) -> list[Resource]:
+        """The object as it is on each side that has it."""
+        return [each for each in (self.old, self.new) if each is not None]
 
     @property
     def field(self) -> str:
@@ -69,7 +77,7 @@ class Mutant:
 
     def __str__(self) -> str:
         where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path)
-        return f"{self.old} {where.lstrip('.')}: {self.change}"
+        return f"{self.objects[0]} {where.lstrip('.')}: {self.change}"
 
 
 class Mutation:
@@ -99,14 +107,31 @@ class Mutation:
         if not path:
             return Mutant(resource, None, path, "object removed")
         data = deepcopy(resource.data)
-        *outer, key = path
-        inside = data
-        for step in outer:
-            inside = inside[step]
-        change = self._change(inside, key, keeps=path in _THERE)
+        change = self._changed(data, path)
         if change is None or data == resource.data:
             return None
+        chance = self.random.random()
+        if chance < _MORE:
+            more = [self._changed(data, self._other_place(resource, data)) for _ in range(2)]
+            change = "; ".join(filter(None, (change, *more)))
+        if chance < _COPIES and resource.kind != "Namespace":
+            data["metadata"]["name"] += "-too"
+            return Mutant(None, live(data), path, f"added, with {change}")
         return Mutant(resource, live(data), path, change)
+
+    def _other_place(self, resource: Resource, data: Any) -> Path:
+        """The path of any field of an object, () if it has none that counts."""
+        places = [path for path, _ in _places(data) if path and _counts(resource, path)]
+        return self.random.choice(places or [()])
+
+    def _changed(self, data: Any, path: Path) -> str | None:
+        """Changes the value at a path in place; returns what was done, in words."""
+        if not path:
+            return None
+        *outer, key = path
+        for step in outer:
+            data = data[step]
+        return self._change(data, key, keeps=path in _THERE)
 
     def _change(self, inside: Any, key: Any, *, keeps: bool) -> str | None:
         """Changes a value of a list or mapping in place; returns what was done, in words.

@@ -78,7 +78,7 @@ class FalseEqual:
     @property
     def kind(self) -> str:
         """What false equals of one cause have in common."""
-        return f"{self.mutant.old.kind} changed, {self.witness.asks}: {self.witness.how}"
+        return f"{self.mutant.objects[0].kind} changed, {self.witness.asks}: {self.witness.how}"
 
     def __str__(self) -> str:
         return f"{self.estate}: {self.mutant}\n  {self.witness.how}: {self.witness}"
@@ -157,7 +157,7 @@ class Run:
 
     def witness(self, mutant: Mutant, before: Side, after: Side) -> Witness | None:
         """Returns the request that is shortest to read of those that fare differently, if any does."""
-        changed = [each for each in (mutant.old, mutant.new) if each is not None]
+        changed = mutant.objects
         sampler = Sampler((before.state, after.state), changed, self.estate.objects, self.random)
         variants = self._variants(changed)
         best: Witness | None = None
@@ -166,7 +166,8 @@ class Run:
             if request is None:
                 continue
             was, now = before.noticed(request, how), after.noticed(request, how)
-            if difference := unlike(was, now):
+            difference = unlike(was, now)
+            if difference and (sampler.is_listed(request) or was.answered or now.answered):
                 witness = Witness(request, how, difference, was, now)
                 best = min(best or witness, witness, key=lambda each: each.length)
         return best

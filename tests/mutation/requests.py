@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from harness.base.vocabulary import PLATFORM, Workload
-from harness.model.network.services import addresses
 from harness.traffic.request import HOST, Request, Token
+from tests.mutation import dialled
 from tests.mutation.aims import aimed, services
+from tests.mutation.claims import set_claim
 from tests.mutation.harvest import METHODS, Clause, Term, clauses, texts
-from tests.mutation.strangers import address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from random import Random
 
     from harness.base.resources import Resource
@@ -63,8 +63,8 @@ class Sampler:
         self.outside = [term for each in out for clause in clauses(each) for term in clause.of("host")]
         self.claims = [term for clause in (*self.own, *self.pool) for term in clause.of("claim")]
         self.ports = sorted({term.text for clause in (*self.own, *self.pool) for term in clause.of("port")})
-        self.pods = {each.key: list(_own_names(each, states)) for each in self.services}
-        self.addresses = list(_own_addresses(states, self.services))
+        self.pods = {each.key: list(dialled.names(each, states)) for each in self.services}
+        self.addresses = list(dialled.ports(states))
         self.inward = self._inward(changed) if self.gateways else 0.0
 
     @staticmethod
@@ -76,6 +76,14 @@ class Sampler:
         ):
             return 0.5
         return 0.25 if any(each.kind in _INWARD for each in changed) else 0.1
+
+    def is_listed(self, request: Request) -> bool:
+        """Returns whether no Service is called at a port that it hasn't."""
+        called = [each for each in self.services if request.host.startswith(f"{each.name}.{each.namespace}")]
+        return all(
+            request.port in (port.get("port") for port in (each.data.get("spec") or {}).get("ports") or [])
+            for each in called
+        )
 
     def draw(self) -> Request | None:
         """Returns a request, None where the parts that were drawn don't make one."""
@@ -91,9 +99,11 @@ class Sampler:
         through, port, scheme, host = self._target(clause, wide)
         path = "" if scheme == "tcp" else self._path(clause, wide, grpc=scheme == "grpc")
         headers, query = self._pairs(clause, wide)
+        address = self._address(clause, wide, headers) if through else None
         token = self._token(clause, wide, headers, query)
         if query and path:
-            path += "?" + "&".join(f"{name}={value}" if value else name for name, value in query)
+            pairs = ((name, self._escaped(value)) for name, value in query)
+            path += "?" + "&".join(f"{name}={value}" if value else name for name, value in pairs)
         if scheme in ("http", "grpc", "https") and random.random() < _OTHER_HOSTS[scheme, bool(through)]:
             authority = self._host(clause, wide)
             headers.append(("host", authority if random.random() < 0.85 else f"{authority}:{port}"))
@@ -104,9 +114,10 @@ class Sampler:
             source,
             f"{scheme}://{host}:{port}{path}",
             method,
-            tuple(dict(headers).items()),
+            (*dict(headers).items(), *self._again(headers)),
             token=token,
             through=through,
+            address=address,
         )
 
     def _target(self, clause: Clause, wide: Clause) -> tuple[Workload | None, int, str, str]:
@@ -177,6 +188,32 @@ class Sampler:
                         pairs[term.part].append((term.name, value))
         return pairs["header"], pairs["query"]
 
+    def _again(self, headers: Pairs) -> Pairs:
+        """A header that is sent a second time, mostly none."""
+        again = [(name, text) for name, text in headers if name.lower() != "host"]
+        if not again or self.random.random() >= 0.05:
+            return []
+        name, text = self.random.choice(again)
+        return [(name, self.random.choice([text, "other", f"{text}x"]))]
+
+    def _escaped(self, text: str) -> str:
+        """The text, sometimes with an escape that needn't be there."""
+        if not text or self.random.random() >= 0.05:
+            return text
+        at = self.random.randrange(len(text))
+        return f"{text[:at]}%{ord(text[at]):02X}{text[at + 1 :]}"
+
+    def _address(self, clause: Clause, wide: Clause, headers: Pairs) -> str | None:
+        """Where a request comes in from: mostly an address in or beside a network that objects name."""
+        networks = [
+            ip_network(term.text, strict=False) for term in (*clause.of("network"), *wide.of("network"))
+        ]
+        addresses = ["203.0.113.77", *(str(net[self.random.choice((0, -1))]) for net in networks)]
+        addresses += [str(net[-1] + 1) for net in networks if int(net[-1]) + 1 < 1 << net.max_prefixlen]
+        if networks and self.random.random() < 0.3:
+            headers.append(("x-forwarded-for", self.random.choice(addresses)))
+        return self.random.choice(addresses) if self.random.random() < 0.8 else None
+
     def _host(self, clause: Clause, wide: Clause) -> str:
         random = self.random
         hosts = clause.of("host") or wide.of("host")
@@ -233,7 +270,7 @@ class Sampler:
         claims: dict[str, Any] = {"sub": "somebody"} if random.random() < 0.8 else {}
         for term in sorted(wanted, key=str):
             if random.random() < 0.85:
-                _claim(
+                set_claim(
                     claims, re.findall(r"\[([^\]]+)\]", term.name) or [term.name], self._text(term), random
                 )
         token = Token.of(claims)
@@ -249,68 +286,6 @@ class Sampler:
             case _:
                 headers.append(("cookie", f"{place.name}={token.text}"))
         return None
-
-
-def _own_names(service: Resource, states: Sequence[State]) -> Iterator[str]:
-    """The names of a headless Service's pods, as far as they have one."""
-    spec = service.data.get("spec") or {}
-    if spec.get("clusterIP") == "None":
-        for pod in sorted({pod.name for state in states for pod in addresses(state, service)}):
-            yield f"{pod}.{service.name}.{service.namespace}"
-
-
-def _own_addresses(states: Sequence[State], services: Iterable[Resource]) -> Iterator[tuple[str, int]]:
-    """The addresses of pods, each with the ports that containers have and no Service."""
-    served = {
-        pod.workload
-        for state in states
-        for each in services
-        for pod in addresses(state, each)
-        if _is_headless(each)
-    }
-    targets = {
-        (each.namespace, str(port.get("targetPort", port.get("port"))))
-        for each in services
-        for port in (each.data.get("spec") or {}).get("ports") or []
-    }
-    for workload, pods in states[0].running.items():
-        if (
-            all(state.pods_of(workload) for state in states)
-            and workload not in served
-            and workload.namespace not in PLATFORM
-            and not pods[0].gateway
-        ):
-            names = {number: name for name, number in pods[0].containers[0].ports.items()}
-            for port in pods[0].containers[0].exposed:
-                if not {(workload.namespace, str(port)), (workload.namespace, names.get(port, ""))} & targets:
-                    yield address(workload), port
-
-
-def _is_headless(service: Resource) -> bool:
-    return (service.data.get("spec") or {}).get("clusterIP") == "None"
-
-
-def _claim(claims: dict[str, Any], names: list[str], value: str, random: Random) -> None:
-    """Sets a claim, sometimes as one of a list."""
-    *outer, last = names
-    for name in outer:
-        claims = claims.setdefault(name, {})
-        if not isinstance(claims, dict):
-            return
-    if last not in ("iss", "sub", "aud", "jti") and random.random() < 0.15:
-        claims[last] = _no_text(value, random)
-        return
-    many = last not in ("iss", "sub") and random.random() < 0.3
-    claims[last] = [value, "other"] if many else value
-
-
-def _no_text(value: str, random: Random) -> object:
-    """The number or truth that a text is, or any."""
-    try:
-        read = json.loads(value)
-    except ValueError:
-        read = None
-    return read if isinstance(read, int | float) else random.choice([True, 7, -1.5])
 
 
 def _is_sent(text: str) -> bool:

@@ -40,9 +40,13 @@ def test_an_estate_is_as_before_where_nothing_changes():
     assert estate.changed(resource, resource).state.objects == estate.state.objects
 
 
-def test_changes_are_of_one_field():
+def test_changes_are_of_all_kinds():
     estate = ESTATES["istio-routes"]
     mutation = Mutation(estate.objects, Random(0))
     drawn = [mutant for _ in range(100) if (mutant := mutation.draw())]
-    assert {mutant.old.kind for mutant in drawn} >= {"VirtualService", "DestinationRule", "Service"}
-    assert all(mutant.new is None or mutant.new.data != mutant.old.data for mutant in drawn)
+    assert {mutant.objects[0].kind for mutant in drawn} >= {"VirtualService", "DestinationRule", "Service"}
+    assert all(mutant.old is not mutant.new for mutant in drawn)
+    assert any(mutant.old is None for mutant in drawn)
+    assert any(mutant.new is None for mutant in drawn)
+    added = next(mutant for mutant in drawn if mutant.old is None)
+    assert added.new in estate.changed(added.old, added.new).objects

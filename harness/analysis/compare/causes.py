@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.compare.harm import RANKS
 from harness.analysis.explore.answer import ComparedAnswer
-from harness.analysis.explore.pods import ADDRESS
+from harness.analysis.explore.pods import ADDRESS, UNNAMED_PORT
 from harness.analysis.explore.strangers import STAYING
 from harness.base.errors import InputError, did_you_mean
 from harness.base.explored import BEYOND
@@ -118,6 +118,12 @@ def _is_by_address(difference: Difference) -> bool:
     return not rest.parts or any(accounts(rest) for accounts in _CAUSES.values())
 
 
+def _is_unnamed(difference: Difference) -> bool:
+    """Whether a pod is called at a port that nothing names: Linkerd's Servers are of named ones."""
+    request = difference.request
+    return request is not None and request.host.startswith(ADDRESS) and request.port == UNNAMED_PORT
+
+
 def _is_left_behind(difference: Difference) -> bool:
     """Whether a client that stays in the old mesh loses mutual TLS: there is none between the meshes."""
     caller = difference.caller
@@ -149,6 +155,7 @@ _CAUSES: Mapping[str, Callable[[Difference], bool]] = {
     "beyond-ascii": _is_beyond_ascii,
     "sent-twice": _is_repeated,
     "pod-address": _is_by_address,
+    "unnamed-port": _is_unnamed,
     "stays-behind": _is_left_behind,
 }
 

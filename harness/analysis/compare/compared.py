@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.analysis.explore.exploration import Exploration, RequestClass
     from harness.analysis.explore.renaming import Renaming
     from harness.analysis.explore.requests import Cluster, Decided
-    from harness.analysis.explore.targets import Target
+    from harness.analysis.explore.target import Target
     from harness.base.explored import Asked, Test
     from harness.base.vocabulary import Workload
     from harness.model.state import Pod

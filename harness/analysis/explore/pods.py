@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.service import Service
-from harness.base.vocabulary import CLUSTER_DOMAIN, PLATFORM
+from harness.base.resources import per_object
+from harness.base.vocabulary import CLUSTER_DOMAIN, PLATFORM, ROOT_NAMESPACE
 from harness.model.network.services import addresses, service_ports
 
 if TYPE_CHECKING:
@@ -26,6 +27,17 @@ ADDRESS = "pod-address."
 
 UNNAMED_PORT = 4999
 """A port that no manifest is likely to name."""
+
+_RULES = (
+    ("networking.k8s.io", "NetworkPolicy"),
+    ("security.istio.io", "AuthorizationPolicy"),
+    ("security.istio.io", "PeerAuthentication"),
+    ("networking.istio.io", "Sidecar"),
+    ("policy.linkerd.io", "Server"),
+)
+"""Kinds that say what comes in to pods by the port."""
+
+_DIGITS = re.compile("[0-9]{1,5}")
 
 
 def names(before: State, after: State, service: Resource, known: Iterable[str]) -> Iterator[str]:
@@ -54,9 +66,10 @@ def ports(before: State, after: State, service: Resource) -> Iterator[tuple[int,
     All can be dialled: its name leads to pods themselves.
     """
     pods = list(_headless(before, service)) + list(_headless(after, service))
-    exposed = {port for pod in pods for container in pod.containers for port in container.exposed}
+    exposed = {port for pod in pods for port in _ports(pod)}
+    ruled = {port for state in (before, after) for port in _ruled(state, service.namespace)}
     own = {port.number for port in service_ports(service)}
-    for port in sorted({*exposed, UNNAMED_PORT} - own) if pods else ():
+    for port in sorted({*exposed, *ruled, UNNAMED_PORT} - own) if pods else ():
         yield from ((port, "http"), (port, "tcp"))
 
 
@@ -73,13 +86,14 @@ def address(workload: Workload) -> str:
     return f"{ADDRESS}{workload.name}.{workload.namespace}"
 
 
-def unserved(before: State, after: State) -> Iterator[tuple[Workload, str, int]]:
-    """Yields workloads that both have, with what stands for a pod's address, and each port of no Service.
+def unserved(before: State, after: State) -> Iterator[tuple[Workload, str, int, str]]:
+    """Yields workloads that both have, what stands for a pod's address, ports of no Service, and schemes.
 
-    Those are ports that containers name, or Prometheus is told of. Pods that a headless Service selects are
-    called by its name.
+    Those are ports that containers, the pod's annotations or rules of its namespace name, and one that
+    nothing does: bytes fare there as HTTP does. Pods that a headless Service selects are called by its name.
     """
     served = [_served(state) for state in (before, after)]
+    ruled: dict[str, set[int]] = {}
     for workload in before.running:
         sides = [(state, state.pods_of(workload)[:1]) for state in (before, after)]
         pods = [pod for _, first in sides for pod in first]
@@ -87,9 +101,13 @@ def unserved(before: State, after: State) -> Iterator[tuple[Workload, str, int]]
             continue
         own = set().union(*(table.get(workload, set()) for table in served))
         if None not in own:
-            ports = {port for pod in pods for port in _ports(pod)} - own
+            place = workload.namespace
+            if place not in ruled:
+                ruled[place] = {port for state, _ in sides for port in _ruled(state, place)}
+            ports = ({port for pod in pods for port in _ports(pod)} | ruled[place]) - own
             dialled = pods[0].ip or address(workload)
-            yield from ((workload, dialled, port) for port in sorted(ports))
+            yield from ((workload, dialled, port, each) for port in sorted(ports) for each in ("http", "tcp"))
+            yield workload, dialled, UNNAMED_PORT, "http"
 
 
 def _has_no_address(pod: Pod) -> bool:
@@ -97,10 +115,39 @@ def _has_no_address(pod: Pod) -> bool:
 
 
 def _ports(pod: Pod) -> Iterator[int]:
+    """The ports that a pod itself names."""
     yield from (port for container in pod.containers for port in container.exposed)
-    scraped = pod.annotations.get("prometheus.io/port", "")
-    if re.fullmatch("[1-9][0-9]{0,4}", scraped):
-        yield int(scraped)
+    for name, text in pod.annotations.items():
+        if "port" in name.lower():
+            yield from filter(_is_port, map(int, _DIGITS.findall(text)))
+
+
+def _ruled(state: State, namespace: str) -> Iterator[int]:
+    """The numbers in rules on what comes in to pods of a namespace: all that may be a port."""
+    for place in {namespace, ROOT_NAMESPACE}:
+        for kind in _RULES:
+            for resource in state.all(*kind, place):
+                yield from _numbers(resource)
+
+
+@per_object
+def _numbers(resource: Resource) -> frozenset[int]:
+    return frozenset(filter(_is_port, _below(resource.data)))
+
+
+def _below(value: object) -> Iterator[int]:
+    if isinstance(value, dict):
+        for each in (*value, *value.values()):
+            yield from _below(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _below(each)
+    elif _DIGITS.fullmatch(str(value)):
+        yield int(str(value))
+
+
+def _is_port(number: int) -> bool:
+    return 0 < number < 1 << 16
 
 
 def _served(state: State) -> dict[Workload, set[int | None]]:

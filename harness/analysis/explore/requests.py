@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from harness.analysis.explore.callers import Caller
-    from harness.analysis.explore.targets import Target
+    from harness.analysis.explore.target import Target
     from harness.base.explored import Asked
     from harness.model.message import Answers as Branches
     from harness.model.state import Pod, State

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import product, starmap
 from typing import TYPE_CHECKING
 
 from harness.analysis.explore import pods
-from harness.analysis.explore.attributes import AUTHORITY, KINDS, NAMES, NOT_IN_NAMES, SOMEWHERE
-from harness.analysis.explore.kinds import Kind
+from harness.analysis.explore.target import OUTSIDE, Target, authority
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
-from harness.base.explored import ADDRESS, AGAIN, AND, Several
-from harness.base.matching import TextMatch
 from harness.base.networks import borders, is_network
 from harness.base.vocabulary import KUBERNETES, Workload
 from harness.model.istio.registry import service as registry
@@ -23,18 +21,10 @@ from harness.model.network.services import addresses, fqdn, names, service_ports
 from harness.model.state.tables import grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from harness.analysis.explore.exploration import RequestClass
-    from harness.base.explored import Asked
     from harness.base.resources import Resource
     from harness.model import State
-
-_BETWEEN = {"header": AND, "parameter": AGAIN}
-"""What stands between the values of what is there several times."""
-
-_ALONE = 2
-"""Whether it is there, and one more."""
 
 _SCHEMES = {
     "grpc": ("grpc",),
@@ -45,129 +35,14 @@ _SCHEMES = {
 }
 """What clients of a port speak, by what it says; HTTP, if nothing else stands here."""
 
-_PORT = re.compile(":[0-9]*(\\.\\*)?$")
-"""The end of what a rule says of a host with a port."""
+_USUAL: tuple[tuple[int, str], ...] = ((80, "http"), (443, "https"))
+"""Ports that hosts beyond the cluster have, and what is spoken there."""
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _FOREIGN = 8
 """Hosts of others that are asked for at each Service's address, at most."""
 
-OUTSIDE = "harness-elsewhere.com"
-"""A host that no configuration knows."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A place that is called: a host and a port, in a way of speaking; `service` is None beyond the cluster.
-
-    `through` is the gateway's Service for what comes from outside, `pod` says that one of the Service's pods
-    is called by its own name, or without a Service at its own address. `hosts` are the Host headers that are
-    tried, () for any; `names` those that TLS asks for. Of `others` among the hosts one request is enough
-    where they are `apart`: they lead to where all of their requests are tried. No attributes are varied but
-    those of `only`, if there are any.
-    """
-
-    label: str
-    host: str
-    port: int
-    scheme: str
-    service: Resource | None = None
-    through: Workload | None = None
-    hosts: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    with_ports: bool = False
-    repeated: frozenset[str] = frozenset()
-    apart: bool = True
-    pod: bool = False
-    only: tuple[str, ...] = ()
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether nobody says that it is spoken there: what neither side decides then is no difference."""
-        spoken = {port.number: port.protocol for port in service_ports(self.service)} if self.service else {}
-        return self.scheme == "https" and not self.through and spoken.get(self.port) != "tls"
-
-    @property
-    def first(self) -> dict[str, object]:
-        """The values of the request that is decided first."""
-        grpc = self.scheme == "grpc"
-        return {
-            "method": "POST" if grpc else "GET",
-            "path": "/harness.Probe/Call" if grpc else "/",
-            "host": self.hosts[0] if self.hosts else OUTSIDE,
-            "sni": self.names[0] if self.names else OUTSIDE,
-            ADDRESS: SOMEWHERE,
-            "status": 200,
-            "gRPC status": 0,
-            "seconds": 0.0,
-        }
-
-    def seen_from(self, namespace: str) -> Target:
-        """Returns the target as a namespace's clients can name it: a Service of another has no short name."""
-        if self.service is None or self.service.namespace == namespace:
-            return self
-        alone = (self.service.name, _authority(self.service.name, self.port))
-        hosts, tls = (
-            tuple(name for name in given if name not in alone) for given in (self.hosts, self.names)
-        )
-        return replace(self, hosts=hosts, names=tls)
-
-    def asks_for_ports(self, questions: Iterable[Iterable[Asked]]) -> bool:
-        """Returns whether rules name ports in Host headers that aren't tried with one yet."""
-        if self.hosts or self.with_ports or not self._may_have_ports:
-            return False
-        tests = (each.test for asked in questions for each in asked if each.attribute == "host")
-        return any(isinstance(test, TextMatch) and _PORT.search(test.value) for test in tests)
-
-    def asked_apart(self, classes: Iterable[RequestClass]) -> frozenset[str]:
-        """Returns the headers and parameters of which a rule sees each value, and more than one is asked for.
-
-        One question alone is answered as for a request that has them once.
-        """
-        tests: dict[str, set[object]] = {}
-        apart: set[str] = set()
-        for each in classes:
-            for name, asked in each.by_attribute.items():
-                if name.startswith(tuple(_BETWEEN)):
-                    apart.update(name for one in asked if isinstance(one.test, Several))
-                    tests.setdefault(name, set()).update(
-                        (one.test.kind, one.test.value) for one in asked if isinstance(one.test, TextMatch)
-                    )
-        return frozenset(name for name in apart if len(tests[name]) > _ALONE)
-
-    @property
-    def _may_have_ports(self) -> bool:
-        return self.port in (80, 443)  # others are there anyway
-
-    @property
-    def _any_host(self) -> Kind:
-        """What a Host header can be; with a port where rules ask for that."""
-        if self.with_ports:
-            form = "[^:]+(:[0-9]{1,5})?"
-            return Kind(usual=(OUTSIDE,), characters=AUTHORITY, never=NOT_IN_NAMES, form=form)
-        return Kind(usual=(OUTSIDE,), characters=NAMES, never=NOT_IN_NAMES)
-
-    def kind(self, attribute: str) -> Kind | None:
-        """Returns what an attribute of a request to it can be; None for one that isn't varied."""
-        if self.only and attribute not in self.only:
-            return None
-        if attribute == "method" and self.scheme == "grpc":
-            return Kind(few=("POST",))
-        if attribute == "path" and self.scheme == "grpc":
-            return replace(KINDS["path"], usual=("/harness.Probe/Call",), form="/[^/]+(/+|%2F)[^/]+")
-        if attribute == "host":
-            aside = self.others if self.apart else ()
-            return (
-                Kind(few=self.hosts, aside=aside, open=True, characters=AUTHORITY, never=NOT_IN_NAMES)
-                if self.hosts
-                else self._any_host
-            )
-        if attribute == "sni":
-            return Kind(few=self.names) if self.names else Kind(usual=(OUTSIDE,), characters=f"{NAMES}_")
-        name = attribute.partition(" ")[0]
-        kind = KINDS.get(attribute) or KINDS.get(name)
-        return replace(kind, several=_BETWEEN[name]) if kind and attribute in self.repeated else kind
+"""Hosts of others that are asked for at each Service's address, at most."""
 
 
 def targets(before: State, after: State) -> Iterator[Target]:
@@ -179,27 +54,37 @@ def targets(before: State, after: State) -> Iterator[Target]:
     own = {service.namespace for service in services}.intersection(KUBERNETES)
     unnamed = own.difference(*(_named_namespaces(state, own) for state in (before, after)))
     others = grouped((port.number, service) for service in services for port in service_ports(service))
+    ordinary = []
     for service in services:
         if _is_gateway(before, service) or _is_gateway(after, service):
             yield from _gateway(before, after, service)
         elif service.namespace not in unnamed:
+            ordinary.append(service)
             sides = list(filter(None, (state.get(*service.key) for state in (before, after))))
             named = list(pods.names(before, after, service, known))
             for number, scheme in (*_spoken(sides), *pods.ports(before, after, service)):
                 other = next((each for each in others.get(number, ()) if each.key != service.key), None)
                 yield _service(service, number, scheme, other, foreign[:_FOREIGN])
                 yield from (_pod(service, pod, number, scheme) for pod in named)
-    for workload, dialled, port in pods.unserved(before, after):
-        yield from (_address(workload, dialled, port, scheme) for scheme in ("http", "tcp"))
+    yield from starmap(_address, pods.unserved(before, after))
+    # Whoever else is called at a port meets the listener that a proxy has for those who have it.
+    ways = [*_entry_ports(before, after, OUTSIDE), *product(others, ("http", "tcp"))]
+    for number, scheme in dict.fromkeys(ways):
+        having = {each.key for each in others.get(number, ())}
+        without = next((each for each in ordinary if each.key not in having), None)
+        if without is not None:
+            yield replace(_service(without, number, scheme, None, ()), unlisted=True)
     for name in (*foreign, OUTSIDE):
-        for port, scheme in ((80, "http"), (443, "https"), *_entry_ports(before, after, name)):
-            strange = tuple(_authority(each, port) for each in foreign[:_FOREIGN] if name == OUTSIDE)
-            hosts = (_authority(name, port), *strange)
-            yield Target(f"{name}:{port}", name, port, scheme, hosts=hosts, others=strange, names=(name,))
-    for address, port, scheme in sorted(_addresses(before) | _addresses(after)):
+        spoken = ways if name == OUTSIDE else list(_entry_ports(before, after, name))
+        for number, scheme in dict.fromkeys([*_USUAL, *spoken]):
+            strange = tuple(authority(each, number) for each in foreign[:_FOREIGN] if name == OUTSIDE)
+            hosts = (authority(name, number), *strange)
+            yield Target(f"{name}:{number}", name, number, scheme, hosts=hosts, others=strange, names=(name,))
+    for address, number, scheme in sorted(_addresses(before) | _addresses(after)):
         host = f"[{address}]" if ":" in address else address
-        names = tuple(_authority(each, port) for each in (host, *foreign[:_FOREIGN]))
-        yield Target(f"{host}:{port}", host, port, scheme, hosts=names, others=names[1:], names=(address,))
+        names = tuple(authority(each, number) for each in (host, *foreign[:_FOREIGN]))
+        label = f"{host}:{number}"
+        yield Target(label, host, number, scheme, hosts=names, others=names[1:], names=(address,))
 
 
 def _addresses(state: State) -> set[tuple[str, int, str]]:
@@ -232,7 +117,7 @@ def _service(
     if other is not None:
         others.append(f"{other.name}.{other.namespace}")
     label = f"{service}:{port}" + ("" if scheme == "http" else f" ({scheme})")
-    own, elsewhere = (tuple(_authority(host, port) for host in listed) for listed in (hosts, others))
+    own, elsewhere = (tuple(authority(host, port) for host in listed) for listed in (hosts, others))
     tls = (short, full, svc, *alone)
     return Target(label, short, port, scheme, service, None, (*own, *elsewhere), elsewhere, tls)
 
@@ -240,14 +125,14 @@ def _service(
 def _pod(service: Resource, name: str, port: int, scheme: str) -> Target:
     label = f"{service}:{port} ({name.partition('.')[0]}{'' if scheme == 'http' else f', {scheme}'})"
     every = (name, f"{name}.svc", f"{name}{pods.DOMAIN}")
-    hosts = tuple(_authority(host, port) for host in every)
-    others = (_authority(OUTSIDE, port),)
+    hosts = tuple(authority(host, port) for host in every)
+    others = (authority(OUTSIDE, port),)
     return Target(label, name, port, scheme, service, None, (*hosts, *others), others, every, pod=True)
 
 
 def _address(workload: Workload, dialled: str, port: int, scheme: str) -> Target:
     label = f"{workload}:{port} (a pod's address{'' if scheme == 'http' else f', {scheme}'})"
-    hosts = tuple(_authority(host, port) for host in (dialled, OUTSIDE))
+    hosts = tuple(authority(host, port) for host in (dialled, OUTSIDE))
     return Target(label, dialled, port, scheme, hosts=hosts, others=hosts[1:], names=(dialled,), pod=True)
 
 
@@ -257,10 +142,6 @@ def _gateway(before: State, after: State, service: Resource) -> Iterator[Target]
         for scheme in ("http", "https"):
             label = f"{service}:{port.number} ({scheme} from outside)"
             yield Target(label, OUTSIDE, port.number, scheme, service, through)
-
-
-def _authority(host: str, port: int) -> str:
-    return host if port in (80, 443) else f"{host}:{port}"
 
 
 def _is_gateway(state: State, service: Resource) -> bool:
@@ -311,4 +192,4 @@ def _entry_ports(before: State, after: State, host: str) -> Iterator[tuple[int, 
     pairs = {
         (entry.number, scheme) for entry in entries for scheme in _SCHEMES.get(entry.protocol, ("http",))
     }
-    yield from sorted(pairs - {(80, "http"), (443, "https")})
+    yield from sorted(pairs - set(_USUAL))

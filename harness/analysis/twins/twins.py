@@ -28,7 +28,7 @@ from harness.model.state.tables import grouped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.analysis.explore.targets import Target
+    from harness.analysis.explore.target import Target
     from harness.base.explored import Test
     from harness.model import State
 
