@@ -156,3 +156,9 @@ def test_a_version_without_a_schema_refuses_nothing():
     bare = CustomResourceDefinition.of(resource("CustomResourceDefinition", "things.example.org", spec))
     check(bare, thing("anything: 1"), None)
     assert unevaluated(bare, "v1") == ()
+
+
+def test_a_schema_that_is_none_is_refused():
+    with pytest.raises(Refused) as caught:
+        check(definition(SCHEMA.replace("{type: integer}", "{type: numeral}")), thing("name: ab"), None)
+    assert "is invalid: spec.versions: the schema of v1 is none" in caught.value.what

@@ -189,7 +189,12 @@ def _schema(definition: Resource, version: str) -> _Schema | None:
     written = structures.get(version)
     if not written:
         return None
-    return _Schema(jsonschema_rs.Draft4Validator(_plain(written)), Structure.of(written))
+    try:
+        validator = jsonschema_rs.Draft4Validator(_plain(written))
+    except jsonschema_rs.ValidationError as error:
+        words = f"the schema of {version} is none: {error.message}"
+        raise Refused.invalid(definition, "spec.versions", words) from None
+    return _Schema(validator, Structure.of(written))
 
 
 def _plain(schema: Any) -> Any:
