@@ -75,9 +75,7 @@ def targets(estate: Estate) -> Iterator[Target]:
     called = places(estate.states[0], estate.states[-1])
     # Which address a pod has no scenario can say; and nobody asks for what isn't there.
     every = [
-        _target(estate, place)
-        for place in called
-        if (place.service or not place.pod) and not place.unlisted
+        _target(estate, place) for place in called if (place.service or not place.pod) and not place.unlisted
     ]
     known = any(target.place.service is None and target.place.host != OUTSIDE for target in every)
     for target in sorted(every, key=_order):

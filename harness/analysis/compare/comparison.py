@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.compare.without import Without
     from harness.analysis.explore.renaming import Renaming
-    from harness.analysis.explore.targets import Target
+    from harness.analysis.explore.target import Target
     from harness.manifests.files import Unread
     from harness.model import State
 
@@ -54,16 +54,15 @@ def compare(
     was, now = (Cluster(state, own_words=not callers.is_moved) for state in states)
     sides = Sides(was, now, callers, limit, twins.are_same)
     called = list(targets(before, after))
-    classes = twins.classes(called)
+    classes = sorted(twins.classes(called), key=len, reverse=True)  # what may take long comes first
 
-    def part(number: int) -> dict[int, _Result]:
-        results: dict[int, _Result] = {}
-        for numbers in classes[number::jobs]:
-            alike = [called[each] for each in numbers]
-            results.update(zip(numbers, _compared(sides, twins, alike), strict=True))
-        return results
+    def part(number: int) -> list[_Result]:
+        return _compared(sides, twins, [called[each] for each in classes[number]])
 
-    by_target = {number: result for results in shared_out(part, jobs) for number, result in results.items()}
+    made = zip(classes, shared_out(part, len(classes), jobs), strict=True)
+    by_target = {
+        number: result for alike, results in made for number, result in zip(alike, results, strict=True)
+    }
     results = [by_target[number] for number in range(len(called))]
     alone = [workload for workload in callers.alone if workload.namespace not in PLATFORM]
     text = "it is there on one side only: what it calls isn't compared"

@@ -3,35 +3,95 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
+from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, TypeVar
 
+from harness.base.errors import HarnessError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from multiprocessing.context import ForkProcess
 
 Part = TypeVar("Part")
 
-_FORK = "fork"
 
-_work: list[Callable[[int], object]] = []
-"""What a forked process finds in its memory: a function can't be sent to it."""
+def shared_out(work: Callable[[int], Part], count: int, jobs: int) -> list[Part]:
+    """Returns what `work` makes of 0 to `count` - 1, in their order.
 
-
-def shared_out(work: Callable[[int], Part], jobs: int) -> list[Part]:
-    """Returns what `work` makes of 0 to `jobs` - 1, each in a process of its own if there are several.
-
-    What comes back is sent between processes, so it must be picklable; what `work` needs needn't: a forked
-    process has it. That is safe, since no thread runs beside it that could hold a lock. Where a system
-    can't fork (Windows) this process does all of it.
+    Each of as many processes as there are `jobs` takes the next as soon as it is done with one, and sends all
+    that it made in the end, so it must be picklable. What `work` needs needn't be: a forked process has it.
+    Where a process can't be forked (on Windows), or not safely (another thread may hold a lock that nobody
+    would open in the copy), this process does it all. Raises HarnessError if a process ends too early.
     """
-    if jobs == 1 or _FORK not in multiprocessing.get_all_start_methods():
-        return [work(number) for number in range(jobs)]
-    _work.append(work)
+    jobs = min(jobs, count)
+    if jobs < 2 or "fork" not in multiprocessing.get_all_start_methods() or threading.active_count() > 1:
+        return [work(number) for number in range(count)]
+    made = {
+        count - 1: work(count - 1)
+    }  # before they are forked: what is derived of all for it, all then have
+    workers: dict[Connection, ForkProcess] = {}
     try:
-        with multiprocessing.get_context(_FORK).Pool(jobs) as pool:
-            return pool.map(_run, range(jobs))  # type: ignore[arg-type]
+        for _ in range(jobs):
+            connection, process = _started(work)
+            workers[connection] = process
+        made.update(_served(workers, count - 1))
     finally:
-        _work.pop()
+        for connection, process in workers.items():
+            connection.close()
+            process.kill()  # whatever it does; one that has sent its parts has nothing left to do
+            process.join()
+    return [made[number] for number in range(count)]
 
 
-def _run(number: int) -> object:
-    return _work[-1](number)
+def _started(work: Callable[[int], Part]) -> tuple[Connection, ForkProcess]:
+    """A process that works, and the end of a pipe where it asks for numbers."""
+    context = multiprocessing.get_context("fork")
+    connection, end = context.Pipe()
+    process = context.Process(target=_work, args=(work, end), daemon=True)
+    process.start()
+    end.close()  # else nobody would see that the process has ended
+    return connection, process
+
+
+def _work(work: Callable[[int], Part], connection: Connection) -> None:
+    """Works on each number that comes, until None does; a process of its own."""
+    made: dict[int, Part] = {}
+    connection.send(None)
+    while (number := connection.recv()) is not None:
+        try:
+            made[number] = work(number)
+        except HarnessError as error:  # its place may be of any class
+            connection.send(HarnessError(error.what, where=error.where, why=error.why, todo=error.todo))
+            return
+        connection.send(None)
+    connection.send(made)
+
+
+def _served(workers: dict[Connection, ForkProcess], count: int) -> Iterator[tuple[int, Part]]:
+    """Gives out the numbers, and yields what was made of each."""
+    numbers, open_ends = iter(range(count)), list(workers)
+    while open_ends:
+        for connection in wait(open_ends):
+            assert isinstance(connection, Connection)
+            try:
+                message = connection.recv()
+            except (EOFError, ConnectionResetError):
+                raise _ended(workers[connection]) from None
+            if isinstance(message, HarnessError):
+                raise message
+            if message is None:
+                connection.send(next(numbers, None))
+            else:
+                open_ends.remove(connection)
+                yield from message.items()
+
+
+def _ended(process: ForkProcess) -> HarnessError:
+    process.join()
+    code = process.exitcode or 0
+    how = f"signal {-code}" if code < 0 else f"exit status {code}"
+    why = "the system may have ended it for want of memory" if code < 0 else "it says why above"
+    return HarnessError(
+        f"one of the processes of --jobs ended before its work was done: {how}", why=why, todo="try --jobs 1"
+    )
