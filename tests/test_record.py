@@ -136,6 +136,14 @@ def test_the_name_of_a_case():
     assert case_id(Path("scenarios/faces/color-split.yaml"), "Both: Istio!") == "faces-color-split-both-istio"
 
 
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parent / "recording").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_what_is_recorded_again_can_be_read(path):
+    scenario = load_scenario(path)
+    assert all(stage.checks for stage in scenario.stages)
+
+
 # --- from a run to a test of the model
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"

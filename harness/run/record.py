@@ -131,9 +131,10 @@ class StageRecord:
         if not self.recorder.knows(case):
             namespaces = {resource.home for resource in self.made} - {""}
             standing = self.provider.standing(namespaces, tuple(Mesh))
-            # Of a cluster no Secret is read; those of the scenario stand in its files.
-            secrets = (each for each in self.made if each.kind == "Secret" and self._is_there(each))
-            begun = Case(case, f"{self.scenario.name}: {self.stage.name}", (*standing, *secrets))
+            # Of a cluster no Secret is read, and nothing of the whole cluster's: these stand in files.
+            others = (each for each in self.made if each.kind == "Secret" or not each.home)
+            objects = (*standing, *filter(self._is_there, others))
+            begun = Case(case, f"{self.scenario.name}: {self.stage.name}", objects)
             self.recorder.begin(begun, self.provider.versions())
         return case
 

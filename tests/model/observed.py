@@ -175,6 +175,7 @@ def _misfit_at_server(outcome: Outcome, observed: dict[str, Any]) -> str:
     headers: dict[str, str] = {}
     for name, value in saw.headers:
         if name not in IGNORED_AT_SERVER:
+            value = value.replace(HOST.name, "<ip>")  # where it comes from, outside
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     if headers.get("x-envoy-attempt-count") == "1":
         del headers["x-envoy-attempt-count"]
