@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.base.resources import Resource
 from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
 
@@ -100,6 +101,32 @@ ANY = "'*'"
 def test_tls_that_ends_at_the_gateway(tls, told_):
     objects = (gateway(server(443, "HTTPS", ANY, tls)), bound("http", to("v1")))
     assert told(asked(f"https://{GATEWAY}/", *objects)) == {told_: 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status"),
+    [
+        ("own", "ca.crt: c", NO_CERTIFICATE),
+        ("own", "cacert: c", NO_CERTIFICATE),
+        ("own-cacert", "cacert: c", NO_CERTIFICATE),
+        ("own", "tls.crt: a", "TLS handshake failed (curl 35): Secret istio-system/own has no certificate"),
+    ],
+)
+def test_clients_certificates_need_an_authority(name, content, status):
+    parts = {"own": "tls.crt: a, tls.key: b", name: f"tls.crt: a, tls.key: b, {content}"}
+    if name == "own":
+        parts = {name: f"tls.key: b, {content}"}
+    secrets = [
+        Resource("v1", "Secret", "istio-system", each, {
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": each, "namespace": "istio-system"},
+            "stringData": dict(pair.split(": ") for pair in text.split(", ")),
+        })
+        for each, text in parts.items()
+    ]  # fmt: skip
+    tls = "mode: MUTUAL, credentialName: own"
+    objects = (*secrets, gateway(server(443, "HTTPS", ANY, tls)), bound("http", to("v1")))
+    (seen,) = told(asked(f"https://{GATEWAY}/", *objects))
+    assert seen.startswith(status)
 
 
 def test_behind_the_gateway_the_request_is_plain_http_inside_of_mutual_tls():

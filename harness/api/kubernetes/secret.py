@@ -20,6 +20,9 @@ KIND = ("", "Secret")
 _PAIRS = (("cert", "key"), ("tls.crt", "tls.key"))
 """The names under which Istio looks for a certificate and its key [istio/istio: ExtractCertInfo]."""
 
+_AUTHORITIES = ("cacert", "ca.crt")
+"""Those for an authority's certificate [istio/istio: ExtractRoot]."""
+
 
 class Secret(Object):
     """A Secret; a live cluster's is read without its content."""
@@ -38,6 +41,13 @@ class Secret(Object):
         """Why no proxy can take its certificate; empty if it can, or if its content isn't known."""
         certificate = self._certificate
         return certificate if isinstance(certificate, str) else ""
+
+    @property
+    def has_authority(self) -> bool:
+        """Whether a certificate of an authority is in it, or its content isn't known."""
+        return not (self.encoded or self.plain) or any(
+            content.get(key) for content in (self.encoded, self.plain) for key in _AUTHORITIES
+        )
 
     @field.derived
     def _certificate(self) -> bytes | str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api.gateway_api import GROUP
 from harness.api.istio.proxy_changes import GATEWAY
 from harness.base.errors import not_modelled
 from harness.base.vocabulary import Mesh
@@ -133,6 +134,9 @@ def _handshake(state: State, arrival: Arrival, server: GatewayServer) -> Outcome
     for name in server.credentials:
         if missing := credentials.missing(state, arrival.server.namespace, name):
             return Outcome(failure=Failure.TLS, detail=f"TLS handshake failed (curl 35): {missing}")
+        asks = mode in ("MUTUAL", "OPTIONAL_MUTUAL") and server.gateway.group != GROUP
+        if asks and (lacking := credentials.without_authority(state, arrival.server.namespace, name)):
+            return Outcome(failure=Failure.TLS, detail=f"TLS handshake failed (curl 35): {lacking}")
     if arrival.message.certified and mode in ("MUTUAL", "OPTIONAL_MUTUAL"):
         why = "whether it trusts the certificate that the client's proxy shows isn't known"
         raise not_modelled(server.gateway, f"{server.field}.tls.mode", why)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.certificates import credential
 from harness.api.istio.destination_rule import CONFIG_MAP
+from harness.api.kubernetes.secret import Secret
 
 if TYPE_CHECKING:
     from harness.model.state import State
@@ -25,3 +26,16 @@ def missing(state: State, namespace: str, name: str, *, authority: bool = False)
     if "://" in own or any(state.get("", kind, owner, each) is not None for each in names):
         return ""
     return f"there is no {kind} {owner}/{own}"
+
+
+def without_authority(state: State, namespace: str, name: str) -> str:
+    """Returns why a server can't tell whose its clients' certificates are, in words; empty if it can.
+
+    The authority is in a Secret of that name that ends in `-cacert`, or else in the server's own.
+    """
+    owner, own = credential(namespace, name)
+    secrets = (state.get("", "Secret", owner, each) for each in (f"{own}{_AUTHORITY}", own))
+    there = next(filter(None, secrets), None)
+    if there is None or Secret.kept(there).has_authority:
+        return ""
+    return f"{there} has no certificate of an authority (ca.crt)"
