@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from harness.base.errors import HarnessError
@@ -114,6 +115,12 @@ def exclusive(*keys: str) -> Rule:
     return rule
 
 
+def meant(kind: str, kinds: Collection[str]) -> str:
+    """Returns the kind of an API group that a mistyped one stands for; empty if none does, or it is one."""
+    near = [] if kind in kinds else get_close_matches(kind, kinds, n=1, cutoff=0.8)
+    return next(iter(near), "")
+
+
 class Refused(HarnessError):  # noqa: N818
     """The API server's or a webhook's refusal, in its own words (`what`)."""
 
@@ -144,11 +151,13 @@ class Refused(HarnessError):  # noqa: N818
         )
 
     @classmethod
-    def unknown_kind(cls, resource: Resource) -> Refused:
-        """Returns the refusal of a kind that isn't installed."""
+    def unknown_kind(cls, resource: Resource, kinds: Collection[str] = ()) -> Refused:
+        """Returns the refusal of a kind that isn't installed; `kinds` are those that its API group has."""
+        near = meant(resource.kind, kinds)
+        hint = f" (did you mean {near}?)" if near else ""
         return cls(
-            f'no matches for kind "{resource.kind}" in version "{resource.api_version}"',
-            where=resource.place("apiVersion"),
+            f'no matches for kind "{resource.kind}" in version "{resource.api_version}"{hint}',
+            where=resource.place("kind" if near else "apiVersion"),
             why=f"the definition (CRD) that {resource} needs isn't installed",
-            todo="install the mesh that brings it first",
+            todo="correct the kind" if near else "install the mesh that brings it first",
         )

@@ -304,7 +304,7 @@ def test_names_that_can_be(kind, name, api):
         ("HTTPRoute", "{useDefaultGateways: All}", "", "spec.useDefaultGateways", "doesn't decide on it"),
         ("HTTPRoute", "{rule: []}", "", "spec.rule", "no such field"),
         ("EnvoyFiltre", "{}", "networking.istio.io/v1alpha3", "", "knows no networking.istio.io/v1alpha3"),
-        ("Servce", "{}", "v1", "", "knows no v1 Servce"),
+        ("Gizmo", "{}", "v1", "", "knows no v1 Gizmo"),
         ("ReplicaSett", "{}", "apps/v1", "", "knows no apps/v1"),
     ],
 )

@@ -154,6 +154,35 @@ def test_settings_of_an_installation_that_are_not_modelled_are_left_out():
     assert mesh_config.of(state).outbound == "REGISTRY_ONLY"
 
 
+def test_a_definition_that_names_no_group_is_refused_alone():
+    nameless = resource(
+        "CustomResourceDefinition", "x.acme.com", {"names": {"kind": "X"}}, "apiextensions.k8s.io/v1"
+    )
+    state = load_objects([[nameless, resource("Namespace", "shop")]], leniency=Leniency())
+    assert [(str(each.resource), each.why) for each in state.undecided] == [
+        (
+            "CustomResourceDefinition x.acme.com",
+            'The CustomResourceDefinition "x.acme.com" is invalid: spec.group: Required value',
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "meant"),
+    [
+        ("VirtualServce", "networking.istio.io/v1", "VirtualService"),
+        ("Deploymnt", "apps/v1", "Deployment"),
+        ("HTTPRout", "gateway.networking.k8s.io/v1", "HTTPRoute"),
+    ],
+)
+def test_a_mistyped_kind_is_refused(kind: str, version: str, meant: str):
+    typed = resource(kind, "shop/x", {}, version)
+    state = load_objects([[typed]], leniency=Leniency())
+    (omission,) = state.undecided
+    assert omission.refused
+    assert omission.why == f'no matches for kind "{kind}" in version "{version}" (did you mean {meant}?)'
+
+
 def test_items_of_a_list_are_named_by_the_places_where_they_were_written():
     leniency = Leniency()
     one = resource("Thing", "x", {"items": [{"a": 1, "b": 2}, {"a": 3}, {"a": 5, "b": 6}]})

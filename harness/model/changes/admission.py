@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from harness.api.kubernetes.definition import DEFINITION, CustomResourceDefinition
 from harness.api.kubernetes.metadata import annotations_of, labels_of
 from harness.api.kubernetes.validation import refuse_many_pods, validate, validate_name
 from harness.api.kubernetes.workload import is_workload
-from harness.api.refusal import Refused
+from harness.api.refusal import Refused, meant
 from harness.api.schema import kinds as schemas
 from harness.api.schema.foreign import is_foreign
 from harness.api.schema.shapes import check, without_nulls
@@ -18,7 +19,6 @@ from harness.model.planes import CONTROL_PLANES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.api.kubernetes.definition import CustomResourceDefinition
     from harness.base.resources import Resource
     from harness.model.state import Objects
 
@@ -37,8 +37,10 @@ def admit(objects: Objects, resource: Resource) -> Resource:
     kind = (resource.group, resource.kind)
     mesh = schemas.MESH_OF_GROUP.get(resource.group)
     if not objects.served.includes(resource):
-        raise Refused.unknown_kind(resource)
+        raise Refused.unknown_kind(resource, schemas.kinds_of(resource.group))
     validate_name(resource)
+    if kind == DEFINITION:
+        _check_definition(CustomResourceDefinition.kept(resource))
     missing = objects.get("", "Namespace", "", resource.namespace) is None
     if resource.namespace and missing and resource.namespace not in _ALWAYS_THERE:
         raise Refused(
@@ -83,6 +85,13 @@ def admit(objects: Objects, resource: Resource) -> Resource:
     return resource
 
 
+def _check_definition(definition: CustomResourceDefinition) -> None:
+    """Raises Refused for a definition that doesn't say of which kind it is."""
+    for field, value in (("spec.group", definition.group), ("spec.names.kind", definition.names.kind)):
+        if not value:
+            raise Refused.invalid(definition.resource, field, "Required value")
+
+
 def check_settings(resource: Resource) -> Resource:
     """Returns the object; raises NotModelledError for an installation's settings that aren't modelled.
 
@@ -101,6 +110,8 @@ def checked(resource: Resource) -> Resource:
     Kubernetes doesn't serve, for fields that are absent or of a wrong form.
     """
     shape = schemas.KINDS.get((resource.group, resource.kind))
+    if shape is None and meant(resource.kind, kinds := schemas.kinds_of(resource.group)):
+        raise Refused.unknown_kind(resource, kinds)
     if shape is None:
         raise not_modelled(resource, "", f"the model knows no {resource.api_version} {resource.kind}")
     if resource.version not in shape.versions:
