@@ -305,7 +305,7 @@ def test_names_that_can_be(kind, name, api):
         ("HTTPRoute", "{rule: []}", "", "spec.rule", "no such field"),
         ("EnvoyFiltre", "{}", "networking.istio.io/v1alpha3", "", "knows no networking.istio.io/v1alpha3"),
         ("Gizmo", "{}", "v1", "", "knows no v1 Gizmo"),
-        ("ReplicaSett", "{}", "apps/v1", "", "knows no apps/v1"),
+        ("Gadget", "{}", "apps/v1", "", "knows no apps/v1"),
     ],
 )
 def test_not_modelled(kind, spec, api, field, why):
