@@ -10,6 +10,7 @@ import pytest
 from harness.api.refusal import Refused
 from harness.base.errors import NotModelledError
 from harness.model import changes
+from harness.traffic.between import Between
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
 
 
@@ -289,9 +290,12 @@ def test_shares_and_limits(policy, said):
 def test_outliers_are_counted(detection, status, counted):
     policy = f"trafficPolicy: {{outlierDetection: {detection}}}"
     state = changes.apply(WORLD, [rule("ist/a", f"{policy}, {subset('v1')}")])
-    (group,) = send(state, "ist/client", f"http://echo/?status={status}").groups
+    groups = send(state, "ist/client", f"http://echo/?status={status}").groups
+    (group,) = [group for group in groups if group.outcome.backend]
     assert group.outcome.status == status
     assert any("counts this answer" in reason.text for reason in group.trace) is counted
+    assert isinstance(group.weight, Between) is counted
+    assert [str(group.outcome) for group in groups if not group.outcome.backend] == ["503"] * counted
 
 
 @pytest.mark.parametrize(

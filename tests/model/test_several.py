@@ -10,6 +10,7 @@ from harness.base.errors import NotModelledError
 from harness.base.vocabulary import Workload
 from harness.model import changes
 from harness.model.decide import arrivals
+from harness.traffic.between import bounds
 from harness.traffic.request import Request
 from tests.model.clusters import ISTIO, LINKERD, cluster, deployment, resource, send, told
 
@@ -288,3 +289,56 @@ def test_no_mesh_reads_the_gateway_apis_sessions(namespace):
     outcomes = send(state, f"{namespace}/client", f"http://s.{namespace}/", cookie="sid=1")
     assert affinity(outcomes) == {""}
     assert any("isn't read by" in reason.text for group in outcomes.groups for reason in group.trace)
+
+
+def failing(detection: str, *zones: str):
+    """Pods of a Service, each in a zone, that answer as they are asked to, under outlier detection."""
+    labels = [{"topology.istio.io/locality": zone} if zone else {} for zone in zones]
+    bins = [
+        deployment(
+            f"ist/bin{number}",
+            {"containers": [{"name": "c", "image": "mccutchen/go-httpbin"}]},
+            {"labels": {"app": f"bin{number}", "svc": "s", **own}},
+        )
+        for number, own in enumerate(labels)
+    ]
+    containers = {"containers": [{"name": "c", "image": "x/client"}]}
+    caller = deployment("ist/client", containers, {"labels": {"app": "client", **labels[0]}})
+    once = resource("VirtualService", "ist/v", ONCE)
+    own = rule(f"{{outlierDetection: {detection}}}")
+    return changes.apply(cluster(ISTIO), [*bins, caller, resource("Service", "ist/s", SERVICE), once, own])
+
+
+ONCE = "{http: [{route: [{destination: {host: s}}], retries: {attempts: 0}}], hosts: [s]}"
+
+
+@pytest.mark.parametrize(
+    ("path", "count", "detection", "seen"),
+    [
+        # all pods fail alike: of two one stays, as one is a tenth and more of all
+        ("/status/500", 2, "{}", {"500": (1, 1)}),
+        ("/status/500", 2, "{maxEjectionPercent: 100}", {"500": (0, 1), "503": (0, 1)}),
+        ("/status/500", 1, "{}", {"500": (0, 1), "503": (0, 1)}),
+        ("/status/200", 1, "{}", {"200": (1, 1)}),
+        ("/status/500", 1, "{consecutive5xxErrors: 0}", {"500": (1, 1)}),
+    ],
+)
+def test_outlier_detection_bounds_what_fails(path, count, detection, seen):
+    classes = send(failing(detection, *[""] * count), "ist/client", f"http://s.ist{path}").classes(
+        lambda outcome: str(outcome.status)
+    )
+    assert {status: bounds(share) for status, share in classes.items()} == seen
+
+
+def test_pods_of_farther_zones_answer_while_the_near_ones_are_out():
+    state = failing("{maxEjectionPercent: 100}", "eu.a", "us.a")
+    classes = send(state, "ist/client", "http://s.ist/status/500").classes(
+        lambda outcome: str(outcome.backend)
+    )
+    assert {name: bounds(share) for name, share in classes.items()} == {
+        "ist/bin0": (0, 1),
+        "ist/bin1": (0, 1),
+        "None": (0, 1),
+    }
+    well = send(state, "ist/client", "http://s.ist/status/200").classes(lambda outcome: str(outcome.backend))
+    assert well == {"ist/bin0": 1}

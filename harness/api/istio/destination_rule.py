@@ -149,6 +149,7 @@ class OutlierDetection(Node):
     errors = field.integer("consecutiveErrors")
     base_ejection_time = field.duration("baseEjectionTime")
     error_codes = field.integers("outlierDetectionHttpErrorCodes")
+    max_ejection_percent = field.count("maxEjectionPercent")
 
 
 CONFIG_MAP = "configmap://"

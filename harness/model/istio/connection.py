@@ -20,7 +20,7 @@ from harness.model.istio.registry import sidecar_scope
 from harness.model.istio.registry.listeners import Place
 from harness.model.istio.routing import connection_rule, router
 from harness.model.istio.routing.rule import RoutingDestination, RoutingRule
-from harness.model.istio.upstream import client_tls, hashing
+from harness.model.istio.upstream import client_tls, hashing, tries
 from harness.model.istio.upstream import cluster as upstream
 from harness.model.istio.upstream.retries import Retries
 from harness.model.message import Endpoint
@@ -145,7 +145,7 @@ def _passed_http(side: ClientSide, place: Place, message: Message) -> Answers:
     if scope.egress_proxy is not None:
         target = _egress_proxy(side, scope.egress_proxy)
         once = Retries(attempts=0)
-        return after(upstream.send(side, message, target, once, hashes=()), scope.outbound)
+        return after(tries.send(side, message, target, once, hashes=()), scope.outbound)
     if scope.by_host:
         side = replace(side, dialled=_resolved(side, message))
         text = "the sidecar knows no host {}: it goes where that name leads"
@@ -159,10 +159,10 @@ def _passed_http(side: ClientSide, place: Place, message: Message) -> Answers:
     through = built_in(Action.BYPASSED, text, message.host)
     if not side.dialled:
         failure, nobody = _nobody(place)
-        failed = upstream.answered(message, Outcome(failure=failure, seconds=_waited(failure)), retried=False)
+        failed = tries.answered(message, Outcome(failure=failure, seconds=_waited(failure)), retried=False)
         return certain(failed, scope.outbound, through, *nobody)
     passed = _passed(side, message.plus(("x-forwarded-proto", message.scheme)))
-    answered = mapped(passed, lambda outcome: upstream.answered(message, outcome, retried=False))
+    answered = mapped(passed, lambda outcome: tries.answered(message, outcome, retried=False))
     return after(answered, scope.outbound, through)
 
 
@@ -223,7 +223,7 @@ def _nobody(place: Place) -> tuple[Failure, tuple[Step, ...]]:
 
 
 def _waited(failure: Failure) -> float:
-    return upstream.CONNECT_TIMEOUT if failure is Failure.TIMEOUT else 0.0
+    return tries.CONNECT_TIMEOUT if failure is Failure.TIMEOUT else 0.0
 
 
 def _passed(side: ClientSide, message: Message) -> Answers:

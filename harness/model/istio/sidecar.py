@@ -18,6 +18,7 @@ from harness.model.istio.routing import connection_rule, router, virtual_host
 from harness.model.istio.routing.rule import Chosen, first_match
 from harness.model.istio.security.access import with_normal_path
 from harness.model.istio.upstream import cluster as upstream
+from harness.model.istio.upstream import tries
 from harness.model.istio.upstream.retries import Retries
 from harness.model.network.services import ServicePort
 from harness.traffic.outcomes import Failure, Outcome
@@ -79,6 +80,4 @@ def _http(side: ClientSide, place: Place, listener: Listener, message: Message) 
     field = "spec.selector" if isinstance(owner.port, ServicePort) else "spec.resolution"
     text = "no route for it: its endpoints about evenly"
     why = step(owner.port.origin, field, Action.MATCHED, text)
-    return after(
-        upstream.send(side, message, upstream.of_host(side, owner.port, why), Retries()), *owner.trace
-    )
+    return after(tries.send(side, message, upstream.of_host(side, owner.port, why), Retries()), *owner.trace)

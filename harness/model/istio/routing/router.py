@@ -15,7 +15,7 @@ from harness.model import replies
 from harness.model.distribution import ONE, Branch, Branches, after, certain, mapped, shares, tally, then
 from harness.model.istio.routing import rewriting
 from harness.model.istio.upstream import cluster as upstream
-from harness.model.istio.upstream import destination_rule
+from harness.model.istio.upstream import destination_rule, tries
 from harness.model.istio.upstream.retries import (
     Retries,
 )
@@ -141,7 +141,7 @@ def _cut(message: Message, branch: Branch[Outcome], limit: float) -> Branch[Outc
     trace = branch.trace
     if sum(bool(reason.arrivals) and not reason.depth for reason in trace) > 1:
         trace = (*trace, Step(Action.TIMED_OUT, "the time limit ends the tries", arrivals=None))
-    return Branch(branch.weight, upstream.bounded(message, branch.value, limit), trace)
+    return Branch(branch.weight, tries.bounded(message, branch.value, limit), trace)
 
 
 def weighted(rule: RoutingRule) -> Branches[RoutingDestination]:
@@ -171,7 +171,7 @@ def _sent(
     hashes, retries = _hashes(side, rule), rule.retries
     if hashes and retries.elsewhere is None:  # of several destinations tries go to other pods all the same
         retries = replace(retries, elsewhere=len(rule.destinations) > 1)
-    answered = upstream.send(side, changed, target, retries, rule.timeout, hashes)
+    answered = tries.send(side, changed, target, retries, rule.timeout, hashes)
     changes = tuple(filter(None, (destination.response_headers, rule.response_headers)))
     if not changes:
         return answered

@@ -16,6 +16,7 @@ from harness.model.istio.registry import service_entry
 from harness.model.istio.security import policies
 from harness.model.istio.security.authorization import DENIED, Seen, matching_rule
 from harness.model.istio.upstream import cluster as upstream
+from harness.model.istio.upstream import tries
 from harness.model.istio.upstream.retries import (
     Retries,
 )
@@ -159,7 +160,7 @@ def _answers(
     why = step(policy, field, Action.CALLED, "asks {}", port.service)
     side = ClientSide(state, arrival.server, deliver)
     target = upstream.cluster(side, port, why)
-    answers = upstream.send(side, _check(http, arrival.message), target, Retries(attempts=0))
+    answers = tries.send(side, _check(http, arrival.message), target, Retries(attempts=0))
     limit = http.timeout or _TIMEOUT
 
     def read(outcome: Outcome) -> Authorized:

@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
-from harness.base.records import with_fields
 from harness.base.vocabulary import Mesh
-from harness.model import replies
-from harness.model.distribution import Branch, after, averaged, certain, mapped, shares, then
 from harness.model.istio import extensions
 from harness.model.istio.registry import hosts as registry
 from harness.model.istio.registry import service_entry
 from harness.model.istio.registry.service_entry import EntryPort, Target
-from harness.model.istio.upstream import client_tls, destination_rule, hashing, zones
+from harness.model.istio.upstream import client_tls, destination_rule, zones
 from harness.model.network import topology
-from harness.model.network.services import alike, endpoints, service_port
-from harness.traffic.outcomes import Failure, Outcome
-from harness.traffic.trace import Action, Part, Step, built_in, step, words
+from harness.model.network.services import endpoints, service_port
+from harness.traffic.trace import Action, Part, Step, step, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from harness.api.istio.destination_rule import ConsistentHash
-    from harness.base.vocabulary import Workload
     from harness.model.istio.registry.service import Port
     from harness.model.istio.routing.rule import RoutingDestination, RoutingRule
     from harness.model.istio.upstream.destination_rule import Policy
-    from harness.model.istio.upstream.hashing import Sticking
-    from harness.model.istio.upstream.retries import Retries
-    from harness.model.message import Answers, ClientSide, Endpoint, Message
-
-CONNECT_TIMEOUT = 10.0
-"""Seconds until a connection is given up [Istio: MeshConfig, connectTimeout]."""
+    from harness.model.message import ClientSide, Endpoint
 
 
 @dataclass(frozen=True)
 class Upstream:
     """The endpoints that a request may go to, the traffic policy towards them, and what decided so.
 
+    `others` are those that get it only while some of the first are left out.
     `name` is what the mesh's own TLS asks for.
     """
 
@@ -50,6 +39,7 @@ class Upstream:
     policy: Policy
     name: str
     trace: tuple[Step, ...]
+    others: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,19 +135,18 @@ def cluster(side: ClientSide, port: Port, why: Step, subset: str = "") -> Upstre
     if not targets:
         none = why.reworded(Action.FAILED, "{}, which has no pods: 503", why.words)
         return Missing(503, "no healthy upstream", (none, *passed_over, *met))
-    policy = rules.policy(port.number, chosen)
+    policy, others = rules.policy(port.number, chosen), tuple[Target, ...]()
     if destination_rule.passes_through(policy) and not side.client.gateway:
         targets = _as_dialled(side, targets)
     elif not _keeps_address(side, port):
         service = None if isinstance(port, EntryPort) else port.service
-        targets, shared = zones.shared(state, side.client, service, policy, targets)
+        targets, others, shared = zones.shared(state, side.client, service, policy, targets)
         if not targets:
             return Missing(503, "no healthy upstream", (*trace, *shared))
         trace += shared
     name = client_tls.sni(port.number, subset, host)
-    return Upstream(
-        targets, policy, name, (*trace, *destination_rule.reasons(policy, len(targets), side.client))
-    )
+    trace += destination_rule.reasons(policy, len(targets), side.client)
+    return Upstream(targets, policy, name, tuple(trace), others)
 
 
 def _as_dialled(side: ClientSide, targets: tuple[Target, ...]) -> tuple[Target, ...]:
@@ -216,108 +205,3 @@ def _redirected(side: ClientSide, port: EntryPort) -> tuple[Endpoint, ...]:
 def _selector(port: Port) -> Mapping[str, str]:
     """The labels of the WorkloadEntries behind a port (a Service's selector takes them in, too); or none."""
     return port.spec.selector if isinstance(port, EntryPort) else Service.kept(port.service).selector
-
-
-def send(
-    side: ClientSide,
-    message: Message,
-    target: Upstream | Missing,
-    retries: Retries,
-    limit: float | None = None,
-    hashes: tuple[ConsistentHash, ...] | None = None,
-) -> Answers:
-    """Returns the answers of a destination's endpoints, with what is retried sent again.
-
-    A retry goes to a pod that wasn't tried yet, while there is one; where `hashes` of its route keep it on
-    one pod (None: those of the destination, which has no route), to that. Pods of one workload fare alike, so
-    of those tried only the number counts. For a destination that leads nowhere Envoy answers. No try
-    begins after the limit, in seconds for all of them.
-    """
-    if isinstance(target, Missing):
-        return certain(replies.envoy(message, target.status, target.body), *target.trace)
-    pods = Counter(place.endpoint.pod.workload for place in target.targets)
-    groups = alike(side.state, ((place.weight, place.endpoint, place) for place in target.targets))
-    sticking = hashing.sticking(message, target.policy, hashes)
-    elsewhere = retries.elsewhere is not False
-    keeps = bool(sticking.affinity) and not elsewhere
-
-    def attempt(number: int, tried: Counter[Workload], begun: float, kept_on: int | None = None) -> Answers:
-        fresh = (pods - tried if elsewhere else pods) or pods
-        kept: list[Branch[Outcome]] = []
-        retried: list[Branch[tuple[Workload, float, int | None]]] = []
-        for picked in shares(
-            (Fraction(fresh[workload] * weight, pods[workload]), index, ())
-            for index, (weight, place) in enumerate(groups)
-            if (workload := place.endpoint.pod.workload) and kept_on in (None, index)
-        ):
-            place = groups[picked.value][1]
-            for branch in _once(side, target, place, message, number, retries, sticking):
-                weight = picked.weight * branch.weight
-                ended = begun + branch.value.seconds
-                if retries.again(number, branch.value) and (limit is None or ended <= limit):
-                    text = "try {} gave {}, which is retried"
-                    trace = (*branch.trace, built_in(Action.RETRIED, text, number, str(branch.value)))
-                    again_on = picked.value if keeps else None
-                    spent = (place.endpoint.pod.workload, branch.value.seconds, again_on)
-                    retried.append(Branch(weight, spent, trace))
-                else:
-                    answer = answered(message, branch.value, retried=number > 1)
-                    kept.append(Branch(weight, answer, branch.trace))
-
-        def resent(spent: tuple[Workload, float, int | None]) -> Answers:
-            workload, seconds, again_on = spent
-            later = attempt(number + 1, tried + Counter([workload]), begun + seconds, again_on)
-            return mapped(later, lambda outcome: with_fields(outcome, seconds=seconds + outcome.seconds))
-
-        return (*kept, *then(averaged(retried), resent))
-
-    return after(attempt(1, Counter(), 0.0), *target.trace)
-
-
-def answered(message: Message, outcome: Outcome, *, retried: bool) -> Outcome:
-    """Returns what a client gets of an endpoint's answer, or of the lack of one, through its Envoy."""
-    if outcome.external:
-        return outcome
-    if outcome.failure is None:
-        headers = tuple((name, value) for name, value in outcome.headers if name != "server")
-        return with_fields(outcome, headers=(*headers, ("server", "envoy")))
-    answer = replies.upstream_failure(message, outcome.failure, retried=retried)
-    return with_fields(answer, seconds=outcome.seconds, hop=outcome.hop)
-
-
-def _once(
-    side: ClientSide,
-    target: Upstream,
-    place: Target,
-    message: Message,
-    number: int,
-    retries: Retries,
-    sticking: Sticking,
-) -> Answers:
-    policy = target.policy
-    tried = with_fields(message, attempt=number).plus(
-        ("x-envoy-attempt-count", str(number)), ("x-forwarded-proto", message.scheme)
-    )
-    kept = []
-    for branch in client_tls.connect(side, place, tried, target.name, policy):
-        whole = sticking.of(_waited(policy, branch.value), place, target.name)
-        outcome = bounded(message, whole, retries.per_try_timeout)
-        ended = built_in(Action.TIMED_OUT, "its own time limit ends try {}", str(number))
-        steps = (destination_rule.counted(policy, branch.value), None if outcome is whole else ended)
-        kept.append(Branch(branch.weight, outcome, (*branch.trace, *filter(None, steps))))
-    return tuple(kept)
-
-
-def _waited(policy: Policy, outcome: Outcome) -> Outcome:
-    """What comes of a connection that nobody takes: Envoy gives it up after a time."""
-    if outcome.failure is not Failure.TIMEOUT:
-        return outcome
-    pool = policy.connection_pool
-    return with_fields(outcome, seconds=(pool.tcp.connect_timeout if pool else None) or CONNECT_TIMEOUT)
-
-
-def bounded(message: Message, outcome: Outcome, limit: float | None) -> Outcome:
-    """Returns the outcome, or 504 where it takes longer than the limit."""
-    if limit is None or outcome.seconds <= limit:
-        return outcome
-    return with_fields(replies.envoy(message, 504, "upstream request timeout"), seconds=limit)

@@ -30,14 +30,12 @@ if TYPE_CHECKING:
     )
     from harness.model.message import Endpoint
     from harness.model.state import Pod, State
-    from harness.traffic.outcomes import Outcome
 
 Part = TypeVar("Part", bound=Node)
 
 _UNSPECIFIED = "which pod gets which share isn't specified"
 
 _HTTP2 = ("http2", "grpc")
-_GATEWAY_ERRORS = (502, 503, 504)
 
 
 @dataclass(frozen=True)
@@ -266,32 +264,3 @@ def _balancing(setting: LoadBalancerSettings) -> Iterator[Step]:
     if setting.warmup or setting.warmup_duration:
         text = "sends less to pods that have just started"
         yield step(setting.resource, setting.at("warmup"), Action.IGNORED, text)
-
-
-def counted(policy: Policy, outcome: Outcome) -> Step | None:
-    """Returns what outlier detection makes of an answer, None if it counts none.
-
-    It counts what comes in a row, of all clients' requests by one proxy: what that does to later requests
-    a single one can't tell.
-    """
-    outliers = policy.outlier_detection
-    if outliers is None or not _is_failure(outliers, outcome):
-        return None
-    text = (
-        "counts this answer as a failure: after some in a row the pod is left out for a time; how many "
-        "requests get it isn't specified"
-    )
-    return step(outliers.resource, outliers.path, Action.LEFT_OPEN, text)
-
-
-def _is_failure(outliers: OutlierDetection, outcome: Outcome) -> bool:
-    if outcome.external:
-        return False
-    if outcome.failure is not None:
-        return True
-    status = outcome.status or 0
-    if outliers.error_codes:
-        return status in outliers.error_codes
-    server_errors = 5 if outliers.server_errors is None else outliers.server_errors
-    gateway_errors = outliers.errors if outliers.gateway_errors is None else outliers.gateway_errors
-    return bool((server_errors and status >= 500) or (gateway_errors and status in _GATEWAY_ERRORS))

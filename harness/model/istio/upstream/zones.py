@@ -64,15 +64,16 @@ class _Setting:
 
 def shared(
     state: State, client: Pod, service: Resource | None, policy: Policy, targets: Targets
-) -> tuple[Targets, tuple[Step, ...]]:
-    """Returns the endpoints that a client's proxy uses while none fails, with their weights, and why.
+) -> tuple[Targets, Targets, tuple[Step, ...]]:
+    """Returns the endpoints that a client's proxy uses while none fails, those for when some do, and why.
 
-    Where it isn't known who is in which zone these are all, with the setting in the zone's place.
+    The first have their weights. Where it isn't known who is in which zone these are all, with the setting
+    in the zone's place.
     """
     if not targets or (setting := _setting(state, service, policy)) is None:
-        return targets, ()
+        return targets, (), ()
     if len(targets) == 1 and setting.shares is None:  # which may leave that one out
-        return targets, ()
+        return targets, (), ()
     own, mine = explored.of_pod(_position, client, before=(state, setting.labels))
     places = [_locality(state, target.endpoint.pod, target.labels, target.locality) for target in targets]
     known = tuple(place for place in places if place is not None)
@@ -81,24 +82,23 @@ def shared(
         if setting.by_load:
             text = f"goes by zones ({{}}): {_NO_RULE}"
         left_open = tuple(replace(target, zone=setting.words) for target in targets)
-        return left_open, (setting.why.reworded(Action.LEFT_OPEN, text, setting.words),)
+        return left_open, (), (setting.why.reworded(Action.LEFT_OPEN, text, setting.words),)
     if setting.shares is not None:
-        return _distributed(setting, own, targets, known)
+        shares, trace = _distributed(setting, own, targets, known)
+        return shares, (), trace
     ranks = [
         setting.rank(mine, _topology(setting.labels, target.labels, place, target.endpoint.pod), own, place)
         for target, place in zip(targets, known, strict=True)
     ]
     best = min(ranks)
     if best == max(ranks):
-        return targets, ()
-    near = tuple(
-        replace(target, zone=str(place))
-        for target, place, rank in zip(targets, known, ranks, strict=True)
-        if rank == best
-    )
+        return targets, (), ()
+    placed = [replace(target, zone=str(place)) for target, place in zip(targets, known, strict=True)]
+    near = tuple(target for target, rank in zip(placed, ranks, strict=True) if rank == best)
+    others = tuple(target for target, rank in zip(placed, ranks, strict=True) if rank != best)
     text = "prefers what is near {} ({}): {} of {} endpoints, while they don't fail"
     why = setting.why.reworded(Action.MATCHED, text, str(own), setting.words, len(near), len(targets))
-    return near, (why,)
+    return near, others, (why,)
 
 
 def _distributed(
