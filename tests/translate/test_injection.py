@@ -45,6 +45,23 @@ def test_a_namespace_moves_and_what_kubectl_must_take_away_is_told(labels: dict[
     assert told == [todo]
 
 
+@pytest.mark.parametrize("kind", ["Job", "CronJob"])
+@pytest.mark.parametrize(("asked", "chosen"), [("false", "disabled"), ("true", "enabled")])
+def test_pods_that_end_are_asked_of_the_other_injector(kind: str, asked: str, chosen: str):
+    pod = {"containers": [{"name": "a", "image": "a"}]}
+    template = {"metadata": {"labels": {"sidecar.istio.io/inject": asked}}, "spec": pod}
+    spec = (
+        {"template": template}
+        if kind == "Job"
+        else {"schedule": "@daily", "jobTemplate": {"spec": {"template": template}}}
+    )
+    made = translate([*APPS, resource(kind, "shop/nightly", spec, "batch/v1"), ROUTE])
+    (job,) = [each for each in made.objects if each.name == "nightly"]
+    moved = {"metadata": {"annotations": {"linkerd.io/inject": chosen}}, "spec": pod}
+    whole = job.data["spec"] if kind == "Job" else job.data["spec"]["jobTemplate"]["spec"]
+    assert whole["template"] == moved
+
+
 STATUS = '{"initContainers":["istio-init"],"containers":["istio-proxy"],"volumes":["istio-data"],"imagePullSecrets":null}'
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.texts import beside
 from harness.analysis.translate.coverage import groups
 from harness.api.kubernetes.metadata import Metadata
-from harness.api.kubernetes.workload import template_of
+from harness.api.kubernetes.workload import ENDING_KINDS, template_of
 from harness.api.marks import (
     ISTIO_AMBIENT,
     ISTIO_INJECT,
@@ -94,6 +94,9 @@ def translate(draft: Draft) -> None:
         moving = [workload.resource for workload in workloads if not workload.is_gateway]
         if moving:
             _moving(draft, space, moving[0], assumed=assumed)
+    for job in (each for kind in ENDING_KINDS for each in draft.estate.all(*kind)):
+        if job.namespace not in PLATFORM:
+            _workload(draft, job, table)
     for service in draft.estate.services.values():
         marks = Marks.of(Metadata.of(service))
         for key in marks.istio if service.namespace not in PLATFORM else ():

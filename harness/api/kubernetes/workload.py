@@ -28,6 +28,9 @@ _WORKLOADS = (
     ("", "Pod"),
     ("", "ReplicationController"),
 )
+ENDING_KINDS = (("batch", "Job"), ("batch", "CronJob"))
+"""Kinds that make pods which come to an end."""
+
 _ENDING = ("", "batch")
 """API groups that have pod templates of what comes to an end, or of nothing that runs."""
 
