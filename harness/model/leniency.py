@@ -45,21 +45,21 @@ class Leniency:
 
     def __call__(self, resource: Resource, error: NotModelledError | Refused) -> Resource | None:
         """Returns the object without the field that the error is about; None if it is to be left out."""
-        field, why = "", error.what
+        field, why, todo = "", error.what, ""
         if isinstance(error, NotModelledError):
-            field, why = error.field, error.why
+            field, why, todo = error.field, error.why, error.todo
         amended = without(resource, field) if field else None
         omissions = self._omissions.setdefault(resource.key, [])
         gone = [omission.field for omission in omissions]
         if amended is None and isinstance(error, Refused) and omissions:
             # Refused for the lack of what was taken away, perhaps: it's no fault of the object's.
             first = omissions[0]
-            omissions[:] = [Undecided(resource, "", first.why, first.field)]
+            omissions[:] = [Undecided(resource, "", first.why, first.field, todo=first.todo)]
         elif amended is None:
             about, refused = _as_written(error.path, gone), isinstance(error, Refused)
-            omissions[:] = [Undecided(resource, "", why, about, refused)]
+            omissions[:] = [Undecided(resource, "", why, about, refused, todo=todo)]
         else:
-            omissions.append(Undecided(resource, _as_written(field, gone), why))
+            omissions.append(Undecided(resource, _as_written(field, gone), why, todo=todo))
         return amended
 
     def leaves_out(self, resource: Resource) -> bool:

@@ -283,6 +283,7 @@ spec:
             "error: VirtualService faces/v spec.http[0].route[0].timeout: networking.istio.io/v1 VirtualService has no such field there",
             1,
         ),
+        (MISPLACED.replace("http:", "htp:"), "do:  did you mean http? (or move it to where it belongs)", 1),
         (
             WAYPOINT,
             "info: Gateway faces/w spec.gatewayClassName: isn't looked at: istio-waypoint is for ambient mode",

@@ -16,7 +16,7 @@ class Undecided:
 
     `about` is the path of what is wrong in an object that is left out whole, if a field is. `refused` tells
     that a cluster wouldn't take the object: the model knows it, and its API doesn't. `local`: traces name it
-    where a request may meet it; for all others it counts for nothing.
+    where a request may meet it; for all others it counts for nothing. `todo` is what puts it right, if known.
     """
 
     resource: Resource
@@ -25,6 +25,7 @@ class Undecided:
     about: str = ""
     refused: bool = False
     local: bool = False
+    todo: str = ""
 
     @property
     def place(self) -> Place:

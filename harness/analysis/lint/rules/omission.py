@@ -19,7 +19,10 @@ def signs(omissions: Iterable[Undecided]) -> Iterator[tuple[str, Sign]]:
     for omission in omissions:
         resource, field = omission.resource, omission.field or omission.about
         if omission.why == UNKNOWN_FIELD:
-            yield "field-unknown", seen(resource, field, version=resource.api_version, kind=resource.kind)
+            near, mark, _ = omission.todo.partition("?")
+            todo = f"{near}{mark}" if near.startswith("did you mean") else "correct its name"
+            version, kind = resource.api_version, resource.kind
+            yield "field-unknown", seen(resource, field, version=version, kind=kind, todo=todo)
         else:
             name = "refused-by-api" if omission.refused else "not-looked-at"
             yield name, seen(resource, field, words=omission.why)
