@@ -88,12 +88,15 @@ DECIDED = {
             deployment(
                 "shop/web",
                 {"containers": [{"name": "web", "image": "l5d/echo:v1"}]},
-                {"labels": {"app": "web"}, "annotations": {"proxy.istio.io/config": "{}"}},
+                {
+                    "labels": {"app": "web"},
+                    "annotations": {"proxy.istio.io/config": "{concurrency: 1, proxyHeaders: {}}"},
+                },
             ),
             resource("PeerAuthentication", "shop/p", "{mtls: {mode: STRICT}}"),
         ],
         OK,
-        ["Deployment shop/web annotation proxy.istio.io/config"],
+        ["Deployment shop/web annotation proxy.istio.io/config proxyHeaders"],
     ),
     "a namespace's label": (
         [resource("Namespace", "shop", labels={"istio.io/dataplane-mode": "ambient"})],

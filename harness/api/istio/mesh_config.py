@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Self
 
+import yaml
+
 from harness.api import field
 from harness.api.istio.destination_rule import LocalityLoadBalancer, ZoneAwareLoadBalancer
 from harness.api.istio.registry import ALLOW_ANY, OutboundTrafficPolicy
@@ -12,6 +14,7 @@ from harness.api.kubernetes.config_map import ConfigMap
 from harness.api.node import Node, Spec
 from harness.base.resources import Resource
 from harness.base.vocabulary import ROOT_NAMESPACE
+from harness.manifests.documents import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,9 +88,71 @@ class ProxyStatsMatcher(Node):
 class ProxyConfig(Node):
     """What each proxy does by default."""
 
+    settled: ClassVar[frozenset[str]] = frozenset(("discoveryAddress", "ISTIO_META_DNS_CAPTURE"))
+    """Settings that are known for all proxies together, and not for single ones."""
+
     gateway_topology = field.node("gatewayTopology", GatewayTopology)
     stats_matcher = field.node("proxyStatsMatcher", ProxyStatsMatcher)
     metadata = field.labels("proxyMetadata")
+    interception_mode = field.nonempty("interceptionMode", "REDIRECT")
+
+
+PROXY = "proxy.istio.io/config"
+"""A pod's annotation: what its proxy does otherwise than MeshConfig's `defaultConfig` says, as YAML."""
+
+DNS_CAPTURE = "ISTIO_META_DNS_CAPTURE"
+
+
+class PodProxyConfig(ProxyConfig):
+    """What a pod's annotation says of its proxy."""
+
+    settled = frozenset()
+
+    @classmethod
+    def written(cls, pod: Resource, text: str) -> Self:
+        """Returns what an annotation says; nothing, if it is no mapping in YAML: the injector refuses it."""
+        try:
+            data = plain(text)
+        except yaml.YAMLError:
+            data = None
+        return cls(pod, f"annotation {PROXY}", data if isinstance(data, dict) else None)
+
+    def at(self, key: str) -> str:
+        """Returns the path of a setting: the annotation, and its path in there."""
+        return f"{self.path} {key}"
+
+
+# Threads, probes, logs, statistics, traces, certificates of others, how a proxy starts and ends.
+_PROXY_WITHOUT_EFFECT = frozenset(
+    "availabilityZone binaryPath caCertificatesPem concurrency configPath controlPlaneAuthPolicy "
+    "drainDuration envoyAccessLogService envoyMetricsService envoyMetricsServiceAddress extraStatTags "
+    "fileFlushInterval fileFlushMinSizeKb holdApplicationUntilProxyStarts image meshId "
+    "parentShutdownDuration proxyAdminPort readinessProbe sds serviceCluster statNameLength "
+    "statsCompression statsdUdpAddress statusPort terminationDrainDuration tracing tracingServiceName "
+    "zipkinAddress".split()
+)
+_METADATA = "ISTIO_META_"
+_METADATA_WITHOUT_EFFECT = frozenset(
+    f"{_METADATA}{name}"
+    for name in (
+        "APP_CONTAINERS CLUSTER_ID DNS_AUTO_ALLOCATE MESH_ID OWNER POD_PORTS UNPRIVILEGED_POD WORKLOAD_NAME"
+    ).split()
+)
+"""Variables by which a proxy tells istiod of itself; others of this kind change what it is told to do."""
+
+
+def unsettled(proxy: ProxyConfig) -> Iterator[tuple[str, str]]:
+    """Yields the fields of what proxies do that the model doesn't decide on, each with why."""
+    for key in proxy.undeclared():
+        if key not in _PROXY_WITHOUT_EFFECT | proxy.settled:
+            yield proxy.at(key), "it changes what a proxy does"
+    if proxy.interception_mode != "REDIRECT":
+        yield proxy.at("interceptionMode"), "the proxy takes connections in another way"
+    for key in proxy.gateway_topology.undeclared():
+        yield proxy.gateway_topology.at(key), "it changes connections"
+    for key in proxy.metadata:
+        if key.startswith(_METADATA) and key not in _METADATA_WITHOUT_EFFECT | proxy.settled:
+            yield f"{proxy.at('proxyMetadata')}.{key}", "it changes what a proxy is told to do"
 
 
 class MeshConfig(Node):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.api import marks
 from harness.api.gateway_api.gateway import class_of
-from harness.api.istio import ingress
+from harness.api.istio import ingress, pod_annotations
 from harness.api.istio.admission.webhook import validate
 from harness.api.istio.gateway import runs_gateway
 from harness.api.istio.security import identity
@@ -30,16 +30,6 @@ if TYPE_CHECKING:
     from harness.model.state import Objects, State
     from harness.traffic.observables import Proxy
     from harness.traffic.status import Status
-
-# Annotations by which some of a pod's traffic goes round its proxy, or is taken for something else.
-_BYPASSES = (
-    "traffic.sidecar.istio.io/includeInboundPorts",
-    "traffic.sidecar.istio.io/includeOutboundPorts",
-    "traffic.sidecar.istio.io/includeOutboundIPRanges",
-    "traffic.sidecar.istio.io/excludeOutboundIPRanges",
-    "proxy.istio.io/config",
-)
-
 
 _SERVED = ("Service", "ServiceEntry")
 """What a waypoint serves."""
@@ -80,10 +70,8 @@ class IstioControlPlane(ControlPlane):
         self, owner: Resource, labels: Mapping[str, str], annotations: Mapping[str, str], *, installed: bool
     ) -> None:
         """Raises NotModelledError for ways round a proxy, and (if an Istio reads them) for ambient marks."""
-        bypass = next((key for key in _BYPASSES if key in annotations), None)
-        if bypass:
-            why = "it takes some traffic round the proxy, or changes what the proxy makes of it"
-            raise not_modelled(owner, f"annotation {bypass}", why)
+        for field, why in pod_annotations.undecided(owner, annotations):
+            raise not_modelled(owner, field, why)
         if not installed:
             return
         if labels.get(marks.ISTIO_AMBIENT) == "ambient":

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.api import gateway_api
+from harness.api.istio import pod_annotations
 from harness.api.istio.hosts import MESH
 from harness.api.istio.mesh_config import Telemetry
+from harness.base import explored
 from harness.base.vocabulary import Mesh
 from harness.model.data_plane import DataPlane
 from harness.model.distribution import after
@@ -21,7 +23,7 @@ from harness.traffic.observables import ENVOY_REQUESTS, GOLDEN
 from harness.traffic.trace import Action, built_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from harness.base.resources import Resource
     from harness.model.message import Answers, Arrival, ClientSide, Deliver, Endpoint, Message
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from harness.traffic.observables import Meter
     from harness.traffic.trace import Step
 
-_NOT_INTERCEPTED_IN = "traffic.sidecar.istio.io/excludeInboundPorts"
-_NOT_INTERCEPTED_OUT = "traffic.sidecar.istio.io/excludeOutboundPorts"
 _REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
 _NO = ("0", "f", "F", "false", "False", "FALSE")
 
@@ -53,10 +53,11 @@ class IstioDataPlane(DataPlane):
                 yield rules, "spec.hosts"
 
     def outbound_bypass(self, state: State, client: Pod, port: int) -> Step | None:
-        if not _is_excluded(client, _NOT_INTERCEPTED_OUT, port):
+        annotation = _round(pod_annotations.round_outbound, client, port)
+        if not annotation:
             return None
         text = "{} goes round its sidecar to port {} ({}): no mutual TLS, no route"
-        return built_in(Action.BYPASSED, text, client.workload, port, _NOT_INTERCEPTED_OUT)
+        return built_in(Action.BYPASSED, text, client.workload, port, annotation)
 
     def takes(self, state: State, client: Pod, host: str) -> bool:
         return listeners.answers(state, client, host)
@@ -82,10 +83,11 @@ class IstioDataPlane(DataPlane):
     def inbound_bypass(self, state: State, arrival: Arrival) -> Step | None:
         """Clients' sidecars don't know of it: they begin mutual TLS, and nothing ends it."""
         server, port = arrival.server, arrival.port
-        if not _is_excluded(server, _NOT_INTERCEPTED_IN, port):
+        annotation = _round(pod_annotations.round_inbound, server, port)
+        if not annotation:
             return None
         text = "port {} of {} goes round its sidecar ({}): no policy"
-        return built_in(Action.BYPASSED, text, port, server.workload, _NOT_INTERCEPTED_IN)
+        return built_in(Action.BYPASSED, text, port, server.workload, annotation)
 
     def receive(self, state: State, arrival: Arrival, serve: Deliver, deliver: Deliver) -> Answers:
         if arrival.server.gateway:  # before which no sidecar stands
@@ -119,8 +121,6 @@ def _sent(side: ClientSide, place: Place, message: Message) -> Answers:
     return after(sidecar.send(side, place, message), *sidecar_scope.passed_over(side.state, side.client))
 
 
-def _is_excluded(pod: Pod, annotation: str, port: int) -> bool:
-    """Whether the firewall rules of a pod leave a port alone; of a gateway nothing is intercepted anyway."""
-    if pod.gateway:
-        return False
-    return str(port) in (part.strip() for part in pod.annotations.get(annotation, "").split(","))
+def _round(annotation: Callable[[Mapping[str, str], int], str], pod: Pod, port: int) -> str:
+    """The annotation by which a port goes round a pod's proxy, if any: never round a gateway."""
+    return "" if pod.gateway else explored.of(annotation, pod.annotations, port)

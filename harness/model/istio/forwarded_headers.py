@@ -26,8 +26,8 @@ def remote(state: State, arrival: Arrival) -> str | None:
     A sidecar believes the last one that x-forwarded-for names; a gateway believes none, unless it is
     told how many proxies stand before it: then the last but so many [Envoy: x-forwarded-for].
     """
-    topology = mesh_config.of(state).proxy.gateway_topology
-    hops = int(topology.trusted_proxies or 0) if arrival.server.gateway else 1
+    server = arrival.server
+    hops = mesh_config.topology(state, server).trusted_proxies if server.gateway else 1
     for line in reversed(arrival.message.header_values(ADDRESS) if hops else []):
         named = () if isinstance(line, explored.Attribute) else line.split(",")
         if not named or hops <= len(named):
@@ -67,7 +67,7 @@ def at_gateway(state: State, arrival: Arrival) -> Message:
     By default what a client says of certificates is replaced by its own, if it shows one [Istio:
     gatewayTopology.forwardClientCertDetails].
     """
-    message, mode = arrival.message, mesh_config.of(state).proxy.gateway_topology.forward_client_cert
+    message, mode = arrival.message, mesh_config.topology(state, arrival.server).forward_client_cert
     shown = arrival.tls is Mesh.ISTIO
     if mode in ("SANITIZE", "SANITIZE_SET") or (not shown and mode != "ALWAYS_FORWARD_ONLY"):
         message = message.without([CERTIFICATE])

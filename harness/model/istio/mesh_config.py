@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from harness.api.istio.mesh_config import KEY, MeshConfig, is_mesh_config
+from harness.api.istio.mesh_config import (
+    DNS_CAPTURE,
+    KEY,
+    PROXY,
+    MeshConfig,
+    PodProxyConfig,
+    is_mesh_config,
+    unsettled,
+)
 from harness.api.istio.registry import ALLOW_ANY, BY_HOST, REGISTRY_ONLY
 from harness.base.errors import InputError, did_you_mean, not_modelled
-from harness.base.resources import per_object
+from harness.base.resources import Resource, per_object
 from harness.base.vocabulary import ROOT_NAMESPACE
-from harness.model.state.tables import per_state
+from harness.model.state.tables import per_pod, per_state
 from harness.traffic.trace import Action, Part, Step, Words, built_in, step
 
 if TYPE_CHECKING:
-    from harness.base.resources import Resource
-    from harness.model.state import Objects, State
+    from harness.model.state import Objects, Pod, State
 
 # Logs, telemetry, certificates, names of statistics, how fast configuration spreads, ambient mode, several
 # clusters, zones: requests between sidecars fare the same.
@@ -26,10 +33,6 @@ _WITHOUT_EFFECT = frozenset(
     "tlsDefaults "
     "verifyCertificateAtClient".split()
 )
-
-# Of a proxy's own defaults: what changes what it does with a request.
-_PROXY_WITH_EFFECT = frozenset(("interceptionMode", "proxyHeaders", "privateKeyProvider"))
-_DNS_CAPTURE = "ISTIO_META_DNS_CAPTURE"
 
 _DEFAULT = MeshConfig.of(None)
 
@@ -80,7 +83,28 @@ def captures_dns(state: State) -> bool:
 
     ServiceEntries without addresses then have one of their own, too [Istio: DNS proxying, auto allocation].
     """
-    return of(state).proxy.metadata.get(_DNS_CAPTURE) == "true"
+    return of(state).proxy.metadata.get(DNS_CAPTURE) == "true"
+
+
+class Topology(NamedTuple):
+    """What stands before a gateway, and what becomes of what clients say of certificates."""
+
+    trusted_proxies: int
+    forward_client_cert: str
+
+
+@per_pod
+def topology(state: State, pod: Pod) -> Topology:
+    """Returns what a gateway's pod is told, by MeshConfig or (field by field) by its annotation."""
+    own = PodProxyConfig.written(_pod_object(pod), pod.annotations.get(PROXY, "")).gateway_topology
+    whole = of(state).proxy.gateway_topology
+    proxies = (own if own.has("numTrustedProxies") else whole).trusted_proxies
+    certificates = own if own.has("forwardClientCertDetails") else whole
+    return Topology(int(proxies or 0), certificates.forward_client_cert)
+
+
+def _pod_object(pod: Pod) -> Resource:
+    return Resource("v1", "Pod", pod.namespace, pod.name, {})
 
 
 def setting(config: MeshConfig, key: str, action: Action, words: str, *parts: Part) -> Step:
@@ -103,7 +127,5 @@ def _refuse(config: MeshConfig) -> None:
     if config.root_namespace != ROOT_NAMESPACE:
         why = f"the model's root namespace is {ROOT_NAMESPACE}"
         raise not_modelled(origin, config.at("rootNamespace"), why)
-    for key in sorted(_PROXY_WITH_EFFECT.intersection(proxy.undeclared())):
-        raise not_modelled(origin, proxy.at(key), "it changes what every proxy does")
-    for key in proxy.gateway_topology.undeclared():
-        raise not_modelled(origin, proxy.gateway_topology.at(key), "it changes connections")
+    for path, why in unsettled(proxy):
+        raise not_modelled(origin, path, why)
