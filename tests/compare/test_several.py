@@ -54,3 +54,14 @@ def test_a_change_of_what_holds_for_several_is_seen(mesh, before, after, part):
     differences = compare(estate(mesh, *before), estate(mesh, *after)).differences
     assert {part} == {part for each in differences for part in each.parts}
     assert not compare(estate(mesh, *before), estate(mesh, *before)).differences
+
+
+def test_a_change_of_outlier_detection_is_seen():
+    def detecting(number: int):
+        policy = f"{{outlierDetection: {{consecutive5xxErrors: {number}, maxEjectionPercent: 100}}}}"
+        return resource("DestinationRule", "shop/web", f"{{host: web, trafficPolicy: {policy}}}")
+
+    differences = compare(estate(ISTIO, detecting(5)), estate(ISTIO, detecting(7))).differences
+    assert differences
+    assert all("consecutive5xxErrors 7" in str(each.after) for each in differences)
+    assert not compare(estate(ISTIO, detecting(5)), estate(ISTIO, detecting(5))).differences
