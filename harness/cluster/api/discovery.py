@@ -78,11 +78,12 @@ class Discovery:
         Where several groups have the kind it is that in which the object is. Raises ApiError if there is
         no such kind, StageError if the group must be written.
         """
-        kinds = [
-            self._known[version, name.kind]
-            for group, version in self._versions()
-            if name.group in (None, group) and self._has(version, name.kind)
-        ]
+        having = (
+            next((version for version in versions if self._has(version, name.kind)), None)
+            for group, versions in self._versions()
+            if name.group in (None, group)
+        )
+        kinds = [self._known[version, name.kind] for version in having if version]
         if not kinds:
             raise ApiError(404, "NoKindMatch", f'no matches for kind "{name.kind}"', where=str(name))
         if len(kinds) > 1:
@@ -93,12 +94,16 @@ class Discovery:
             kinds = there
         return kinds[0]
 
-    def _versions(self) -> Iterator[tuple[str, str]]:
-        """The API groups with the version that the server prefers; events are the same in both of theirs."""
-        yield "", "v1"
+    def _versions(self) -> Iterator[tuple[str, list[str]]]:
+        """The API groups with their versions, that first which the server prefers.
+
+        Events are the same in both of their groups. A kind may be served in some of a group's versions only.
+        """
+        yield "", ["v1"]
         for group in (self._client.find("/apis") or {}).get("groups") or ():
             if group["name"] != "events.k8s.io":
-                yield group["name"], group["preferredVersion"]["groupVersion"]
+                every = [group["preferredVersion"], *group.get("versions", ())]
+                yield group["name"], list(dict.fromkeys(each["groupVersion"] for each in every))
 
     def _has(self, version: str, kind: str) -> bool:
         """Whether a version has a kind; kinds may have come since it was asked, but built-in ones don't."""
