@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.analysis.compare import compare
-from harness.analysis.compare.causes import allowed
+from harness.analysis.compare.causes import allowed, causes
 from harness.api.schema.releases import Release
 from harness.model import changes
 from tests.compare.differing import differing
@@ -143,9 +143,9 @@ def test_what_differs_within_one_mesh_is_not_put_down_to_the_meshes():
         "ServiceEntry", "shop/partner",
         "{hosts: [partner.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: 192.0.2.1}]}",
     )  # fmt: skip
-    aside = [one for one in differing(estate(entry), estate()) if one.is_aside]
-    assert aside
-    assert {one.request.header("host") for one in aside} == {"partner.example"}
+    others = [one for one in differing(estate(entry), estate()) if one.request.header("host")]
+    assert {one.request.header("host") for one in others} == {"partner.example"}
+    assert not [name for one in others for name in causes(one)]
 
 
 def test_a_strange_host_is_called_where_an_entry_makes_proxies_listen():

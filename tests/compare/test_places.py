@@ -181,3 +181,27 @@ def test_an_application_that_ends_a_connection_is_seen_in_the_meshes_own_ways():
     service = resource("Service", "shop/web", spec, "v1")
     found = differing(estate(ISTIO, service), estate(LINKERD, service))
     assert not [each for each in found if each.application == "resets connections"]
+
+
+def test_hosts_that_lead_nowhere_are_asked_for_by_their_headers():
+    """A proxy goes by the Host, and each of them has rules of its own: no limit, and all of their requests."""
+
+    def side(status: int):
+        fault = "{abort: {httpStatus: %d, percentage: {value: 100}}}"
+        admin = (
+            "{match: [{uri: {prefix: /admin}}], fault: " + fault + ", route: [{destination: {host: web}}]}"
+        )
+        spec = "{hosts: [h%02d.example], http: [" + admin + ", {route: [{destination: {host: web}}]}]}"
+        routes = [
+            resource("VirtualService", f"shop/to-{each}", spec % (each, status if each == LAST else 418))
+            for each in range(LAST + 1)
+        ]
+        return changes.apply(shop(ISTIO), routes)
+
+    found = differing(side(418), side(429))
+    assert {each.request.authority for each in found} == {f"h{LAST}.example"}
+    assert {each.request.path for each in found} >= {"/admin"}
+
+
+LAST = 11
+"""The number of a host: more than are asked for at each Service."""

@@ -33,7 +33,7 @@ _WORDS = frozenset(("seconds", "status", "grpc_status", "failure", "refused"))
 def _names_another(difference: Difference) -> bool:
     """Whether the Host header names something else than the Service that is dialled."""
     request, service = difference.request, difference.service
-    if request is None or request.through is not None or not difference.is_aside:
+    if request is None or request.through is not None or not (difference.is_aside or service is None):
         return False
     host = request.authority.partition(":")[0]
     own = names(service, request.source.namespace) if service else (request.host,)

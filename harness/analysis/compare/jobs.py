@@ -21,8 +21,9 @@ def shared_out(work: Callable[[int], Part], count: int, jobs: int) -> list[Part]
 
     Each of as many processes as there are `jobs` takes the next as soon as it is done with one, and sends all
     that it made in the end, so it must be picklable. What `work` needs needn't be: a forked process has it.
-    Where a process can't be forked (on Windows), or not safely (another thread may hold a lock that nobody
-    would open in the copy), this process does it all. Raises HarnessError if a process ends too early.
+    Where a process can't be forked (on Windows; in a pool's process), or not safely (another thread may hold
+    a lock that nobody would open in the copy), this process does it all. Raises HarnessError if one of the
+    processes ends too early.
     """
     jobs = min(jobs, count)
     if jobs < 2 or "fork" not in multiprocessing.get_all_start_methods() or threading.active_count() > 1:

@@ -16,6 +16,7 @@ from harness.base.vocabulary import KUBERNETES, Workload
 from harness.model.istio.registry import service as registry
 from harness.model.istio.registry import service_entry
 from harness.model.istio.routing import virtual_service
+from harness.model.network.addresses import leads_out
 from harness.model.network.dns import resolve
 from harness.model.network.services import addresses, fqdn, names, service_ports
 from harness.model.state.tables import grouped
@@ -48,6 +49,9 @@ _FOREIGN = 8
 def targets(before: State, after: State) -> Iterator[Target]:
     """Yields what both configurations have."""
     foreign = sorted(_foreign(before) | _foreign(after))
+    led = {name: [leads_out(state, name, "default") for state in (before, after)] for name in foreign}
+    dialled = [name for name in foreign if any(led[name])]
+    undialled = [name for name in foreign if not all(led[name])]
     known = _patterns(before) | _patterns(after)
     every = {each.key: each for state in (after, before) for each in state.all("", "Service")}
     services = list(every.values())
@@ -64,7 +68,7 @@ def targets(before: State, after: State) -> Iterator[Target]:
             named = list(pods.names(before, after, service, known))
             for number, scheme in (*_spoken(sides), *pods.ports(before, after, service)):
                 other = next((each for each in others.get(number, ()) if each.key != service.key), None)
-                yield _service(service, number, scheme, other, foreign[:_FOREIGN])
+                yield _service(service, number, scheme, other, dialled[:_FOREIGN])
                 yield from (_pod(service, pod, number, scheme) for pod in named)
     yield from starmap(_address, pods.unserved(before, after))
     # Whoever else is called at a port meets the listener that a proxy has for those who have it.
@@ -74,15 +78,17 @@ def targets(before: State, after: State) -> Iterator[Target]:
         without = next((each for each in ordinary if each.key not in having), None)
         if without is not None:
             yield replace(_service(without, number, scheme, None, ()), unlisted=True)
-    for name in (*foreign, OUTSIDE):
+    for name in (*dialled, OUTSIDE):
         spoken = ways if name == OUTSIDE else list(_entry_ports(before, after, name))
         for number, scheme in dict.fromkeys([*_USUAL, *spoken]):
-            strange = tuple(authority(each, number) for each in foreign[:_FOREIGN] if name == OUTSIDE)
-            hosts = (authority(name, number), *strange)
+            # A proxy goes by the Host, whatever is dialled: names that lead nowhere are asked for here.
+            strange = tuple(authority(each, number) for each in dialled[:_FOREIGN] if name == OUTSIDE)
+            alone = tuple(authority(each, number) for each in undialled if name == OUTSIDE)
+            hosts = (authority(name, number), *strange, *alone)
             yield Target(f"{name}:{number}", name, number, scheme, hosts=hosts, others=strange, names=(name,))
     for address, number, scheme in sorted(_addresses(before) | _addresses(after)):
         host = f"[{address}]" if ":" in address else address
-        names = tuple(authority(each, number) for each in (host, *foreign[:_FOREIGN]))
+        names = tuple(authority(each, number) for each in (host, *dialled[:_FOREIGN]))
         label = f"{host}:{number}"
         yield Target(label, host, number, scheme, hosts=names, others=names[1:], names=(address,))
 
@@ -151,11 +157,7 @@ def _is_gateway(state: State, service: Resource) -> bool:
 def _foreign(state: State) -> set[str]:
     """Hosts that the mesh knows, and that are no Service's."""
     own = {fqdn(service) for service in state.all("", "Service")}
-    names = {
-        host.replace("*", "harness")
-        for host in _patterns(state) - own
-        if host != "*" and not host.endswith(".local")
-    }
+    names = {host.replace("*", "harness") for host in _patterns(state) - own if host != "*"}
     return {name for name in names if _HOST.fullmatch(name) and resolve(state, name, "default") is None}
 
 
