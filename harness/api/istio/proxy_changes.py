@@ -154,6 +154,9 @@ def _of_listener(change: Change, patch: ConfigPatch) -> Change:
         return replace(change, contexts=contexts, ports=_ports(port))
     if match.name in _NAMED:
         return replace(change, contexts=change.contexts & {_NAMED[match.name]})
+    added = patch.apply_to == "FILTER_CHAIN" and patch.patch.operation == "ADD"
+    if (added or patch.apply_to == "LISTENER_FILTER") and change.contexts != {GATEWAY}:
+        return change  # it stands in the listeners that all come through, whatever port is named
     written = match.name.rpartition("_")[2]
     named = int(written) if written.isdigit() else 0
     return replace(change, ports=_ports(match.port_number or match.filter_chain.destination_port or named))
