@@ -224,8 +224,9 @@ BESIDE = {
         1, "WorkloadEntry shop/r spec.network: not decided",
     ),
     "a kind that can move traffic": (
-        "filter.yaml", "apiVersion: networking.istio.io/v1\nkind: EnvoyFilter\nmetadata: {name: f, namespace: shop}\n",
-        1, "EnvoyFilter shop/f: not decided: it changes the proxies' own configuration",
+        "filter.yaml", "apiVersion: networking.istio.io/v1\nkind: EnvoyFilter\nmetadata: {name: f, namespace: shop}\n"
+        "spec: {configPatches: [{applyTo: HTTP_FILTER, patch: {operation: INSERT_BEFORE, value: {name: x}}}]}\n",
+        1, "EnvoyFilter shop/f spec.configPatches[0]: not modelled: it changes the proxies' own configuration",
     ),
     "a kind that can't": (
         "cert.yaml", "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c, namespace: shop}\n",

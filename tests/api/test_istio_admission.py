@@ -234,7 +234,6 @@ PARTS = {
             f"{{headers: {{response: {{set: {{host: a}}}}}}, {TO_A}}}": "cannot set Host header",
             f"{{headers: {{request: {{add: {{a: 100%}}}}}}, {TO_A}}}": "Un-escaped %",
             f"{{headers: {{request: {{add: {{a: 100%%}}}}}}, {TO_A}}}": "",
-            f"{{headers: {{request: {{add: {{a: '%REQ(x)%'}}}}}}, {TO_A}}}": "",
             f"{{headers: {{request: {{add: {{a: '%REQ(x'}}}}}}, {TO_A}}}": "Un-terminated variable expression",
             f"{{headers: {{request: {{remove: ['']}}}}, {TO_A}}}": "header name cannot be empty",
             f"{{corsPolicy: {{allowHeaders: ['a b']}}, {TO_A}}}": "a b is not a valid header name",

@@ -205,3 +205,18 @@ def test_hosts_that_lead_nowhere_are_asked_for_by_their_headers():
 
 LAST = 11
 """The number of a host: more than are asked for at each Service."""
+
+
+@pytest.mark.parametrize("mesh", [ISTIO, LINKERD])
+def test_how_a_port_fails_that_a_service_has_not_is_a_difference_only_within_a_mesh(mesh):
+    """An entry without resolution takes what is for its host, whatever was dialled."""
+    ports = "ports: [{number: 8080, name: http, protocol: HTTP}]"
+    entries = [
+        resource("ServiceEntry", "shop/x", f"{{hosts: [{host}], {ports}}}") for host in ("a.com", "b.com")
+    ]
+    other = app("shop/other", "any:1", 8080)
+    before, after = (shop(ISTIO, *other, entry) for entry in entries)
+    if mesh is LINKERD:
+        after = changes.restart(changes.place(after, "shop", [mesh]), "shop")
+    found = [each for each in differing(before, after) if each.target == "Service shop/client:8080"]
+    assert bool(found) is (mesh is ISTIO)

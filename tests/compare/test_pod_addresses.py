@@ -114,3 +114,18 @@ def test_meshes_call_addresses_in_their_own_ways():
     assert all(allowed(each, ["*:mesh"]) for each in found)
     closed = compare(estate(ISTIO), estate(LINKERD, server(9102))).differences
     assert not all(allowed(each, ["*:mesh"]) for each in closed)
+
+
+def test_a_port_that_a_service_leads_to_on_one_side_alone_is_called():
+    services = [
+        resource(
+            "Service",
+            "shop/web",
+            f"{{selector: {{app: web}}, ports: [{{name: http, port: 80, targetPort: {port}}}]}}",
+        )
+        for port in (9102, 80)
+    ]
+    found = differing(*(estate(ISTIO, service) for service in services))
+    assert {each.target for each in found} >= {
+        f"shop/web:{port} (a pod's address, tcp)" for port in (80, 9102)
+    }

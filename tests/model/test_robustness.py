@@ -94,6 +94,17 @@ EVERY_KIND = """
       - {ipBlock: {cidr: 10.0.0.0/8, except: [10.96.0.0/12]}}
       ports: [{protocol: TCP, port: 8000, endPort: 8010}, {port: http}]
     egress: [{to: [{podSelector: {}}]}, {ports: [{protocol: UDP, port: 53}]}]
+- kind: Ingress
+  apiVersion: networking.k8s.io/v1
+  metadata: {name: specimen}
+  spec:
+    ingressClassName: istio
+    defaultBackend: {service: {name: smiley, port: {name: http}}}
+    rules:
+    - host: smiley.acme.com
+      http: {paths: [{path: /a, pathType: Prefix, backend: {service: {name: smiley, port: {number: 80}}}}]}
+    tls: [{hosts: [smiley.acme.com], secretName: any}]
+- {kind: IngressClass, apiVersion: networking.k8s.io/v1, metadata: {name: istio}, spec: {controller: istio.io/ingress-controller}}
 - kind: EndpointSlice
   apiVersion: discovery.k8s.io/v1
   metadata: {name: specimen, labels: {kubernetes.io/service-name: specimen}}

@@ -640,7 +640,7 @@ WRONG = {
     "both": (["apps", "--context", "here"], "--context goes with neither manifests nor --gateway-api"),
     "workloads that the model doesn't know": (
         ["odd"],
-        "Deployment shop/web annotation proxy.istio.io/config isn't modelled",
+        "Deployment shop/web annotation proxy.istio.io/config",
     ),
     "nobody to call": (["alone"], "no expectation can be made of these manifests"),
 }
@@ -650,9 +650,7 @@ WRONG = {
 def test_what_can_not_be_done_is_told(tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     outside = "{apiVersion: v1, kind: Namespace, metadata: {name: lnk, annotations: {linkerd.io/inject: enabled}}}\n---\n"
-    settings = (
-        "metadata: {annotations: {proxy.istio.io/config: 'holdApplicationUntilProxyStarts: true'}, labels"
-    )
+    settings = "metadata: {annotations: {proxy.istio.io/config: 'interceptionMode: TPROXY'}, labels"
     odd = MARKED + app("shop/web").replace("metadata: {labels", settings)
     alone = app("shop/web").replace("kind: Service", "kind: ServiceAccount")
     written(tmp_path, apps=SHOP, istio=SUBSETS, outside=outside + app("lnk/web"), odd=odd, alone=alone)

@@ -110,9 +110,16 @@ def _is_repeated(difference: Difference) -> bool:
 
 
 def _is_by_address(difference: Difference) -> bool:
-    """Whether a pod is called at its own address, and all else that differs is the meshes' own, too."""
+    """Whether a pod is called at its own address, and all else that differs is the meshes' own, too.
+
+    Where nobody answers that is so: Istio's proxies pass such a call on in plaintext, another refuses it.
+    """
     request = difference.request
-    if request is None or not request.host.startswith(ADDRESS) or "mutual" not in difference.parts:
+    if request is None or not request.host.startswith(ADDRESS):
+        return False
+    if all(answer.fails for side in (difference.before, difference.after) for answer, _ in side.shares):
+        return not (difference.before.undecided or difference.after.undecided)
+    if "mutual" not in difference.parts:
         return False
     rest = replace(difference, parts=tuple(part for part in difference.parts if part != "mutual"))
     return not rest.parts or any(accounts(rest) for accounts in _CAUSES.values())

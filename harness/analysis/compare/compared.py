@@ -208,7 +208,7 @@ class Compared:
         for why in dict.fromkeys((*before.untried, *after.untried)):
             self._leave_undecided(caller, why, sources)
         for was, now in exploration.unlike(before, after):
-            if self._target.is_doubtful and is_idle(was.answers, now.answers):
+            if self._is_idle(was, now):
                 continue
             try:
                 for values in exploration.in_both(was, now, self._target.kind):
@@ -219,9 +219,17 @@ class Compared:
         for values in singles(before, after, self._target.kind, first=first, resetting=resets):
             was, now = self._sides.classes(self._target, caller, (before, after), values)
             self.without.note((was,), (now,))
-            alike = self._target.is_doubtful and is_idle(was.answers, now.answers)
-            if unlike(was.answers, now.answers) and not alike:
+            if unlike(was.answers, now.answers) and not self._is_idle(was, now):
                 self._differ(caller, values, (was, now), sources)
+
+    def _is_idle(self, was: RequestClass, now: RequestClass) -> bool:
+        """Whether it is no difference how a call fails.
+
+        So it is where nobody says that this is spoken there, and, as the meshes themselves do otherwise,
+        where a Service that moves hasn't the port.
+        """
+        apart = self._target.unlisted and self._sides.callers.is_moved
+        return (apart or self._target.is_doubtful) and is_idle(was.answers, now.answers)
 
     def _compare_grpc(
         self, caller: Caller | None, sources: Sources, trees: tuple[Exploration, Exploration]

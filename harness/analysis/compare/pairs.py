@@ -11,7 +11,7 @@ from harness.model.apps import explored as application
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.analysis.explore.answer import Answers, ComparedAnswer
+    from harness.analysis.explore.answer import Answers
     from harness.analysis.explore.exploration import Exploration, RequestClass
     from harness.analysis.explore.kinds import Kind
 
@@ -27,19 +27,15 @@ def reads_hosts(tree: Exploration) -> bool:
 
 
 def is_idle(before: Answers, after: Answers) -> bool:
-    """Returns whether TLS where nobody says that it is spoken leads nowhere before and after.
+    """Returns whether what nobody says is spoken there leads nowhere before and after.
 
     That is so where neither side decides it, for one reason; and where nobody answers, in whatever words.
-    Nothing is lost by it: what isn't decided there is whether the application speaks TLS, and to which
+    Nothing is lost by it: what isn't decided of TLS is whether the application speaks it, and to which
     application it leads is decided by plain requests and bytes, too.
     """
     if before.undecided or after.undecided:
         return before == after
-    return not any(_is_answer(answer) for side in (before, after) for answer, _ in side.shares)
-
-
-def _is_answer(answer: ComparedAnswer) -> bool:
-    return bool(answer.backend or answer.external or answer.status)
+    return all(answer.fails for side in (before, after) for answer, _ in side.shares)
 
 
 def singles(

@@ -73,6 +73,13 @@ class ComparedAnswer:
     words: str = ""
 
     @property
+    def fails(self) -> bool:
+        """Whether nobody answers, in whatever words: refused, ended, or a proxy's own error (5xx)."""
+        if self.backend or self.external:
+            return False
+        return self.refused or not self.status or self.status.startswith("5")
+
+    @property
     def in_full(self) -> str:
         """The answer with its words."""
         return f"{self} {self.words!r}" if self.words else str(self)

@@ -89,8 +89,9 @@ def address(workload: Workload) -> str:
 def unserved(before: State, after: State) -> Iterator[tuple[Workload, str, int, str]]:
     """Yields workloads that both have, what stands for a pod's address, ports of no Service, and schemes.
 
-    Those are ports that containers, the pod's annotations or rules of its namespace name, and one that
-    nothing does: bytes fare there as HTTP does. Pods that a headless Service selects are called by its name.
+    Those are ports that containers, the pod's annotations, rules of its namespace or Services of one side
+    name, and one that nothing does: bytes fare there as HTTP does. Pods that a headless Service selects are
+    called by its name.
     """
     served = [_served(state) for state in (before, after)]
     ruled: dict[str, set[int]] = {}
@@ -99,12 +100,14 @@ def unserved(before: State, after: State) -> Iterator[tuple[Workload, str, int, 
         pods = [pod for _, first in sides for pod in first]
         if len(pods) < len(sides) or workload.namespace in PLATFORM or any(map(_has_no_address, pods)):
             continue
-        own = set().union(*(table.get(workload, set()) for table in served))
-        if None not in own:
+        was, now = (table.get(workload, set()) for table in served)
+        if None not in was | now:
             place = workload.namespace
             if place not in ruled:
                 ruled[place] = {port for state, _ in sides for port in _ruled(state, place)}
-            ports = ({port for pod in pods for port in _ports(pod)} | ruled[place]) - own
+            led_to = {port for port in was ^ now if port is not None}
+            ports = {port for pod in pods for port in _ports(pod)} | ruled[place] | led_to
+            ports -= was & now
             dialled = pods[0].ip or address(workload)
             yield from ((workload, dialled, port, each) for port in sorted(ports) for each in ("http", "tcp"))
             yield workload, dialled, UNNAMED_PORT, "http"

@@ -63,8 +63,6 @@ class Target:
     @property
     def is_doubtful(self) -> bool:
         """Whether nobody says that it is spoken there: how it fails on both sides is no difference then."""
-        if self.unlisted:
-            return True
         spoken = {port.number: port.protocol for port in service_ports(self.service)} if self.service else {}
         return self.scheme == "https" and not self.through and spoken.get(self.port) != "tls"
 

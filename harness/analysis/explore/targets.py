@@ -77,7 +77,7 @@ def targets(before: State, after: State) -> Iterator[Target]:
         having = {each.key for each in others.get(number, ())}
         without = next((each for each in ordinary if each.key not in having), None)
         if without is not None:
-            yield replace(_service(without, number, scheme, None, ()), unlisted=True)
+            yield replace(_service(without, number, scheme, None, dialled[:_FOREIGN]), unlisted=True)
     for name in (*dialled, OUTSIDE):
         spoken = ways if name == OUTSIDE else list(_entry_ports(before, after, name))
         for number, scheme in dict.fromkeys([*_USUAL, *spoken]):
