@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from harness.analysis.compare import Comparison, Difference
-    from harness.analysis.explore.answer import Answers
+    from harness.analysis.explore.answers import Answers
     from harness.traffic.trace import Step
 
 _NAMED = 5

@@ -131,7 +131,7 @@ class _Loader:
         self.problems.raise_if_any()
         if "# Not covered:" in self.lines:  # as `harness suggest` ends its files
             uncovered = sum(line.startswith("# - ") for line in self.lines)
-            self.notes.append(f"not covered: {uncovered} things, which the end of the file lists")
+            self.notes.append(f"not covered: {uncovered}, which the end of the file lists")
         accepted, notes = frozenset(file.undecided), tuple(self.notes)
         return Scenario(
             self.path,

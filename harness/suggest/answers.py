@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from harness.analysis.explore.answer import compared, unlike
+from harness.analysis.explore.answers import compared, unlike
 from harness.base.errors import HarnessError
 from harness.base.resources import per_object
 from harness.expectations.policy import denied

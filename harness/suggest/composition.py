@@ -118,7 +118,7 @@ def _summary(layout: Layout, made: Suggestion, uncovered: int, problem: HarnessE
     files = "".join(f"{file}\n" for file in (layout.file, *layout.manifests))
     lines = [f"{len(scenario.stages)} stages, {checks} expectations, all pass on the model"]
     if uncovered:
-        lines.append(f"not covered: {uncovered} things, which the end of the file lists")
+        lines.append(f"not covered: {uncovered}, which the end of the file lists")
     if names := ", ".join(sorted(scenario.undecided)):
         lines.append(f"not decided, and so not proven: {names}")
     if problem:

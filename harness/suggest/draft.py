@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count, pairwise
 from typing import TYPE_CHECKING
 
-from harness.analysis.explore.answer import WORDS
+from harness.analysis.explore.answers import WORDS
 from harness.base.errors import HarnessError
 from harness.expectations import KINDS, Result
 from harness.suggest import hops, saying, wording

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.analysis.explore.answer import compared
+from harness.analysis.explore.answers import compared
 from harness.api.schema.kinds import GATEWAY_API, MESH_OF_GROUP
 from harness.base.errors import NotModelledError
 from harness.base.vocabulary import PLATFORM, Workload

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.analysis.explore.answer import summed
+from harness.analysis.explore.answers import summed
 from harness.expectations.policy import denied, forbidden
 from harness.expectations.traffic.connection import refused
 from harness.model.istio.security import jwt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.analysis.explore.answer import compared
+from harness.analysis.explore.answers import compared
 from harness.suggest.boundaries import PREFLIGHT
 from harness.suggest.question import Origin, Question, Topic
 from harness.traffic.trace import Action

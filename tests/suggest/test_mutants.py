@@ -103,7 +103,7 @@ def test_a_run_says_how_much_is_not_covered(last):
     scenario, _ = last
     number = scenario.path.read_text().partition("# Not covered:")[2].count("\n# - ")
     assert number
-    assert f"not covered: {number} things, which the end of the file lists" in scenario.notes
+    assert f"not covered: {number}, which the end of the file lists" in scenario.notes
 
 
 @pytest.mark.parametrize("port", [80, 81])

@@ -10,7 +10,7 @@ from harness.analysis.compare.difference import Difference, Traces
 from harness.analysis.compare.pairs import header_values, is_idle, is_served, reads_hosts, singles
 from harness.analysis.compare.without import Without
 from harness.analysis.explore import exploration
-from harness.analysis.explore.answer import WORDS, differ_anyhow, unlike
+from harness.analysis.explore.answers import WORDS, differ_anyhow, unlike
 from harness.analysis.explore.client import asked_of
 from harness.analysis.explore.kinds import Undecided
 from harness.analysis.explore.requests import is_repeated, request

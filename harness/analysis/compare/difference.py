@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.compare.harm import harm
-from harness.analysis.explore.answer import Answers
+from harness.analysis.explore.answers import Answers
 from harness.analysis.explore.sources import Sources
 from harness.base.listing import some
 from harness.model.apps import explored as application

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.explore.answer import WORDS
+from harness.analysis.explore.answers import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from harness.analysis.explore.answer import Answers, ComparedAnswer
+    from harness.analysis.explore.answer import ComparedAnswer
+    from harness.analysis.explore.answers import Answers
 
 RANKS = {
     "opened": "let in now, and refused before",

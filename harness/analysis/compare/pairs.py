@@ -11,7 +11,7 @@ from harness.model.apps import explored as application
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.analysis.explore.answer import Answers
+    from harness.analysis.explore.answers import Answers
     from harness.analysis.explore.exploration import Exploration, RequestClass
     from harness.analysis.explore.kinds import Kind
 

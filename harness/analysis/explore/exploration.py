@@ -30,7 +30,7 @@ from harness.model.state.tables import grouped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from harness.analysis.explore.answer import Answers
+    from harness.analysis.explore.answers import Answers
     from harness.base.explored import Asked
 
 Key = tuple[object, ...]

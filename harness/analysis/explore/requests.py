@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.explore.answer import Answers, answers
+from harness.analysis.explore.answers import Answers, answers
 from harness.analysis.explore.client import explored, values_of
 from harness.analysis.explore.exploration import Exploration, RequestClass, explore
 from harness.analysis.explore.pods import with_address
