@@ -129,3 +129,19 @@ def test_a_port_that_a_service_leads_to_on_one_side_alone_is_called():
     assert {each.target for each in found} >= {
         f"shop/web:{port} (a pod's address, tcp)" for port in (80, 9102)
     }
+
+
+@pytest.mark.parametrize(("mesh", "rule"), [(LINKERD, server(9200)), (ISTIO, denied(9200))])
+def test_pods_are_called_at_ports_of_the_rules_that_are_for_them(mesh, rule):
+    state = estate(mesh, rule)
+    called = {target.label for target in targets(state, state) if ":9200" in target.label}
+    assert called == {"shop/web:9200 (a pod's address)", "shop/web:9200 (a pod's address, tcp)"}
+
+
+@pytest.mark.parametrize(("port", "is_seen"), [(9102, True), (9200, False)])
+def test_what_strict_refused_by_address_is_the_meshes_own_at_ports_that_pods_do_not_name(port, is_seen):
+    strict = resource("PeerAuthentication", "shop/all", "{mtls: {mode: STRICT}}", "security.istio.io/v1")
+    opened = f"{{podSelector: {{}}, port: {port}, accessPolicy: all-authenticated}}"
+    rule = resource("Server", "shop/all", opened, "policy.linkerd.io/v1beta3")
+    found = differing(estate(ISTIO, strict), estate(LINKERD, rule))
+    assert bool([each for each in found if each.target.startswith(f"shop/web:{port} ")]) is is_seen

@@ -126,9 +126,20 @@ def _is_by_address(difference: Difference) -> bool:
 
 
 def _is_unnamed(difference: Difference) -> bool:
-    """Whether a pod is called at a port that nothing names: Linkerd's Servers are of named ones."""
+    """Whether a pod is called at its own address, at a port that it doesn't name.
+
+    Linkerd's Servers are of named ones. A port that rules alone name counts where STRICT refused what Istio's
+    proxies pass on in plaintext: whatever else rules would say of it was never asked.
+    """
     request = difference.request
-    return request is not None and request.host.startswith(ADDRESS) and request.port == UNNAMED_PORT
+    if request is None or not difference.is_unnamed:
+        return False
+    if request.port == UNNAMED_PORT:
+        return True
+    was, now = difference.before, difference.after
+    passed = all(answer.mutual for answer, _ in now.shares) and all(answer.fails for answer, _ in was.shares)
+    before, _ = difference.traces
+    return passed and any(step.resource and step.resource.kind == "PeerAuthentication" for step in before)
 
 
 def _is_left_behind(difference: Difference) -> bool:

@@ -296,6 +296,7 @@ class Compared:
             sources=sources,
             is_aside=any(each.aside for each in classes) or values["host"] in self._target.others,
             is_moved=self._sides.callers.is_moved,
+            is_unnamed=self._target.unnamed,
         )
         self._add(key, difference, sources)
 

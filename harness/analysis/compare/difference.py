@@ -32,7 +32,8 @@ class Difference:
     attributes, with those of the application that answers it; `parts` what of the answer differs
     (`status`, `backend`, `mutual`, `seconds`…; `undecided`); `classes` counts the classes, `sources`
     are their callers. `is_aside`: it stands for others like it; `is_moved`: workloads are in another mesh
-    after than before. `twin` is a difference that is the same but for names. `decide` gives the traces.
+    after than before; `is_unnamed`: a pod is called at a port that it doesn't name. `twin` is a difference
+    that is the same but for names. `decide` gives the traces.
     """
 
     target: str
@@ -47,6 +48,7 @@ class Difference:
     sources: Sources = field(default_factory=Sources)
     is_aside: bool = False
     is_moved: bool = False
+    is_unnamed: bool = False
     twin: tuple[Difference, Renaming] | None = field(default=None, repr=False, compare=False)
     decide: Callable[[Difference], Traces] | None = field(default=None, repr=False, compare=False)
 

@@ -6,13 +6,16 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.api.istio.security.authentication import PolicySpec
+from harness.api.kubernetes.selector import selects
 from harness.api.kubernetes.service import Service
+from harness.api.linkerd.policy import LinkerdServer
 from harness.base.resources import per_object
 from harness.base.vocabulary import CLUSTER_DOMAIN, PLATFORM, ROOT_NAMESPACE
 from harness.model.network.services import addresses, service_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from harness.base.resources import Resource
     from harness.base.vocabulary import Workload
@@ -28,14 +31,23 @@ ADDRESS = "pod-address."
 UNNAMED_PORT = 4999
 """A port that no manifest is likely to name."""
 
-_RULES = (
-    ("networking.k8s.io", "NetworkPolicy"),
-    ("security.istio.io", "AuthorizationPolicy"),
-    ("security.istio.io", "PeerAuthentication"),
-    ("networking.istio.io", "Sidecar"),
-    ("policy.linkerd.io", "Server"),
-)
-"""Kinds that say what comes in to pods by the port."""
+
+def _selected(resource: Resource, labels: Mapping[str, str]) -> bool:
+    return selects(PolicySpec.kept(resource).labels, labels)
+
+
+def _served_by(resource: Resource, labels: Mapping[str, str]) -> bool:
+    return LinkerdServer.kept(resource).pod_selector.selects(labels)
+
+
+_RULES: Mapping[tuple[str, str], Callable[[Resource, Mapping[str, str]], bool] | None] = {
+    ("networking.k8s.io", "NetworkPolicy"): None,  # what goes out names others' ports
+    ("networking.istio.io", "Sidecar"): None,
+    ("security.istio.io", "AuthorizationPolicy"): _selected,
+    ("security.istio.io", "PeerAuthentication"): _selected,
+    ("policy.linkerd.io", "Server"): _served_by,
+}
+"""Kinds that say what comes in to pods by the port, and whether an object is for those with some labels."""
 
 _DIGITS = re.compile("[0-9]{1,5}")
 
@@ -67,7 +79,7 @@ def ports(before: State, after: State, service: Resource) -> Iterator[tuple[int,
     """
     pods = list(_headless(before, service)) + list(_headless(after, service))
     exposed = {port for pod in pods for port in _ports(pod)}
-    ruled = {port for state in (before, after) for port in _ruled(state, service.namespace)}
+    ruled = {port for pod in pods for state in (before, after) for port in _ruled(state, pod)}
     own = {port.number for port in service_ports(service)}
     for port in sorted({*exposed, *ruled, UNNAMED_PORT} - own) if pods else ():
         yield from ((port, "http"), (port, "tcp"))
@@ -86,15 +98,14 @@ def address(workload: Workload) -> str:
     return f"{ADDRESS}{workload.name}.{workload.namespace}"
 
 
-def unserved(before: State, after: State) -> Iterator[tuple[Workload, str, int, str]]:
+def unserved(before: State, after: State) -> Iterator[tuple[Workload, str, int, str, bool]]:
     """Yields workloads that both have, what stands for a pod's address, ports of no Service, and schemes.
 
-    Those are ports that containers, the pod's annotations, rules of its namespace or Services of one side
-    name, and one that nothing does: bytes fare there as HTTP does. Pods that a headless Service selects are
-    called by its name.
+    Those are ports that containers, the pod's annotations, rules on it or Services of one side name, and one
+    that nothing does: bytes fare there as HTTP does. Last is whether the pod itself names the port. Pods that
+    a headless Service selects are called by its name.
     """
     served = [_served(state) for state in (before, after)]
-    ruled: dict[str, set[int]] = {}
     for workload in before.running:
         sides = [(state, state.pods_of(workload)[:1]) for state in (before, after)]
         pods = [pod for _, first in sides for pod in first]
@@ -102,15 +113,13 @@ def unserved(before: State, after: State) -> Iterator[tuple[Workload, str, int, 
             continue
         was, now = (table.get(workload, set()) for table in served)
         if None not in was | now:
-            place = workload.namespace
-            if place not in ruled:
-                ruled[place] = {port for state, _ in sides for port in _ruled(state, place)}
+            ruled = {port for state, first in sides for pod in first for port in _ruled(state, pod)}
             led_to = {port for port in was ^ now if port is not None}
-            ports = {port for pod in pods for port in _ports(pod)} | ruled[place] | led_to
-            ports -= was & now
+            own = {port for pod in pods for port in _ports(pod)}
             dialled = pods[0].ip or address(workload)
-            yield from ((workload, dialled, port, each) for port in sorted(ports) for each in ("http", "tcp"))
-            yield workload, dialled, UNNAMED_PORT, "http"
+            for port in sorted((own | ruled | led_to) - (was & now)):
+                yield from ((workload, dialled, port, each, port in own) for each in ("http", "tcp"))
+            yield workload, dialled, UNNAMED_PORT, "http", False
 
 
 def _has_no_address(pod: Pod) -> bool:
@@ -125,12 +134,13 @@ def _ports(pod: Pod) -> Iterator[int]:
             yield from filter(_is_port, map(int, _DIGITS.findall(text)))
 
 
-def _ruled(state: State, namespace: str) -> Iterator[int]:
-    """The numbers in rules on what comes in to pods of a namespace: all that may be a port."""
-    for place in {namespace, ROOT_NAMESPACE}:
-        for kind in _RULES:
+def _ruled(state: State, pod: Pod) -> Iterator[int]:
+    """The numbers in rules on what comes in to a pod: all that may be a port."""
+    for place in {pod.namespace, ROOT_NAMESPACE}:
+        for kind, fits in _RULES.items():
             for resource in state.all(*kind, place):
-                yield from _numbers(resource)
+                if fits is None or fits(resource, pod.labels):
+                    yield from _numbers(resource)
 
 
 @per_object

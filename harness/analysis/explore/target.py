@@ -41,7 +41,8 @@ class Target:
     is called by its own name, or without a Service at its own address. `hosts` are the Host headers that are
     tried, () for any; `names` those that TLS asks for. Of `others` among the hosts one request is enough
     where they are `apart`: they lead to where all of their requests are tried. `unlisted`: the Service
-    has no such port. No attributes are varied but those of `only`, if there are any.
+    has no such port; `unnamed`: the pod itself doesn't name it. No attributes are varied but those of `only`,
+    if there are any.
     """
 
     label: str
@@ -58,6 +59,7 @@ class Target:
     apart: bool = True
     pod: bool = False
     unlisted: bool = False
+    unnamed: bool = False
     only: tuple[str, ...] = ()
 
     @property

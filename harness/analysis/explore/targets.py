@@ -136,10 +136,13 @@ def _pod(service: Resource, name: str, port: int, scheme: str) -> Target:
     return Target(label, name, port, scheme, service, None, (*hosts, *others), others, every, pod=True)
 
 
-def _address(workload: Workload, dialled: str, port: int, scheme: str) -> Target:
+def _address(workload: Workload, dialled: str, port: int, scheme: str, named: bool) -> Target:
     label = f"{workload}:{port} (a pod's address{'' if scheme == 'http' else f', {scheme}'})"
     hosts = tuple(authority(host, port) for host in (dialled, OUTSIDE))
-    return Target(label, dialled, port, scheme, hosts=hosts, others=hosts[1:], names=(dialled,), pod=True)
+    names = (dialled,)
+    return Target(
+        label, dialled, port, scheme, hosts=hosts, others=hosts[1:], names=names, pod=True, unnamed=not named
+    )
 
 
 def _gateway(before: State, after: State, service: Resource) -> Iterator[Target]:
