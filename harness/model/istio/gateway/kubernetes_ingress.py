@@ -70,10 +70,11 @@ def served(state: State) -> tuple[Resource, ...]:
 @per_state
 def by_host(state: State) -> HostTable[HostRules]:
     """Returns the rules of Ingresses by their hosts."""
+    ours = {each.key for each in served(state)}
     every = (
         ((*stored.created, stored.live.name, stored.live.namespace), rule)
         for stored in state.stored(*Ingress.KIND)
-        if stored.live in served(state)
+        if stored.live.key in ours
         for rule in Ingress.kept(stored.live).rules
         if rule.http is not None
     )

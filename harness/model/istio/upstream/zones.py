@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _LOCALITY = ("topology.istio.io/locality", "istio-locality")
 _DISTRIBUTION = "networking.istio.io/traffic-distribution"
+_SPELLINGS = {each.lower(): each for each in (*SAME_ZONE, SAME_NODE)}
 _NETWORK = "topology.istio.io/network"
 _ZONE_FIRST = (_NETWORK, REGION, ZONE)
 _NODE_FIRST = (*_ZONE_FIRST, SUBZONE, HOSTNAME)
@@ -143,9 +144,8 @@ def _setting(state: State, service: Resource | None, policy: Policy) -> _Setting
     locality = node.locality
     if not locality.enabled:
         return None
-    path = locality.path
-    why = step(locality.resource, path, Action.MATCHED, "")
     if locality.distribute:
+        why = step(locality.resource, locality.path, Action.MATCHED, "")
         shares = "; ".join(
             f"{rule.source} to {', '.join(f'{to} {share}' for to, share in sorted(rule.shares.items()))}"
             for rule in locality.distribute
@@ -153,8 +153,8 @@ def _setting(state: State, service: Resource | None, policy: Policy) -> _Setting
         return _Setting(why, shares, shares=locality)
     if ejects is None:  # without it nothing fails over, and nothing is preferred
         return None
-    if node is mesh and not node.has("localityLbSetting"):
-        why = step(ejects.resource, ejects.path, Action.MATCHED, "")
+    own = ejects if node is mesh and not node.has("localityLbSetting") else locality
+    why = step(own.resource, own.path, Action.MATCHED, "")
     regions = [f"{each.source} before {each.target}" for each in locality.failover]
     words = ", ".join((*locality.failover_priority, *regions)) or "the nearest first"
     return _Setting(why, words, labels=locality.failover_priority, failover=locality.failover)
@@ -177,8 +177,7 @@ def _preferred(state: State, service: Resource) -> _Setting | None:
             wanted, field = annotations_of(origin).get(_DISTRIBUTION, "").lower(), "metadata.annotations"
             if wanted:
                 break
-    spellings = {each.lower(): each for each in (*SAME_ZONE, SAME_NODE)}
-    preferred = spellings.get(wanted.lower())
+    preferred = _SPELLINGS.get(wanted.lower())
     if preferred is None:
         return None
     labels = _NODE_FIRST if preferred == SAME_NODE else _ZONE_FIRST
