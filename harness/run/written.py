@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from harness.api.gateway_api import GROUP
+from harness.api.istio.gateway import MANAGED
 from harness.api.kubernetes.metadata import labels_of
 from harness.cluster.objects.snapshot import SETTINGS
 from harness.cluster.ownership.ownership import MANAGED_BY, MANAGER
@@ -55,7 +56,7 @@ def is_told(resource: Resource) -> bool:
     """Returns whether nothing else tells of an object, as a release does of CRDs, a Gateway of its pods."""
     generated = resource.kind in ("Deployment", "Service", "ServiceAccount", "HorizontalPodAutoscaler")
     return not (
-        (generated and "gateway.istio.io/managed" in labels_of(resource))
+        (generated and MANAGED[0] in labels_of(resource))
         or (resource.kind == "CustomResourceDefinition" and resource.name.endswith(f".{GROUP}"))
     )
 

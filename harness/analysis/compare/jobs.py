@@ -28,9 +28,8 @@ def shared_out(work: Callable[[int], Part], count: int, jobs: int) -> list[Part]
     jobs = min(jobs, count)
     if jobs < 2 or "fork" not in multiprocessing.get_all_start_methods() or threading.active_count() > 1:
         return [work(number) for number in range(count)]
-    made = {
-        count - 1: work(count - 1)
-    }  # before they are forked: what is derived of all for it, all then have
+    # The last before they are forked: what is derived of all for it, all then have.
+    made = {count - 1: work(count - 1)}
     workers: dict[Connection, ForkProcess] = {}
     try:
         for _ in range(jobs):

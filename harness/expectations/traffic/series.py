@@ -199,7 +199,7 @@ class Rate(Sending):
 
     def judge(self, ground: Ground) -> Verdict:
         provider = ground.provider
-        expected = f"at most {self.per_second} a second"
+        expected = _limited(self.per_second)
         if provider.basis is Basis.PREDICTED:
             outcomes = provider.send(self.sent, 1)
             least = self._predicted(outcomes)
@@ -207,7 +207,7 @@ class Rate(Sending):
                 result=Result.PASS if least == self.per_second else Result.FAIL,
                 basis=provider.basis,
                 expected=expected,
-                seen=f"at most {least} a second" if least else "no limit",
+                seen=_limited(least),
                 explanations=_explanations(outcomes),
             )
         result, words, number = settled(
@@ -248,9 +248,12 @@ class Rate(Sending):
             outcomes = shadow.send(self.sent, 1)
         except HarnessError as error:
             return replace(verdict, predicted=NOT_PREDICTED + error.what)
-        least = self._predicted(outcomes)
-        predicted = f"at most {least} a second" if least else "no limit"
+        predicted = _limited(self._predicted(outcomes))
         return replace(verdict, predicted=predicted, explanations=_explanations(outcomes))
+
+
+def _limited(requests: int | None) -> str:
+    return f"at most {requests} a second" if requests else "no limit"
 
 
 def _is_limited(outcome: Outcome) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.lint.rule import Sign, rule, seen
 from harness.analysis.lint.rules.istio.registry import SERVICE
+from harness.api.istio.gateway import MANAGED
 from harness.api.istio.hosts import protocol_of
 from harness.api.kubernetes.metadata import labels_of
 from harness.api.kubernetes.service import Service
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from harness.api.kubernetes.service import ServicePort
     from harness.base.resources import Resource
     from harness.model import State
-
-_MANAGED = "gateway.istio.io/managed"
 
 
 @rule
@@ -47,7 +46,7 @@ def _says_nothing(port: ServicePort) -> bool:
 def _written(state: State) -> Iterator[Service]:
     """The estate's Services, without those of control planes and what they deploy; none without Istio."""
     for service in state.all(*SERVICE) if Mesh.ISTIO in state.meshes else ():
-        if service.namespace not in PLATFORM and _MANAGED not in labels_of(service):
+        if service.namespace not in PLATFORM and MANAGED[0] not in labels_of(service):
             yield Service.kept(service)
 
 
