@@ -17,7 +17,7 @@ from harness.model.network import dns
 from harness.model.network.addresses import leads_out
 from harness.model.network.services import HTTP, ServicePort, endpoints, service_port
 from harness.model.state import Pod
-from harness.model.state.tables import HostTable, LabelTable, per_pod, per_state
+from harness.model.state.tables import HostTable, LabelTable, grouped, per_pod, per_state
 from harness.traffic.trace import Action, Step, step
 
 if TYPE_CHECKING:
@@ -100,6 +100,14 @@ def by_host(state: State) -> HostTable[EntryPort]:
     return HostTable((port.host, port) for entry in entries for port in ports(entry))
 
 
+@per_state
+def _by_place(state: State) -> dict[tuple[str, int, str], list[EntryPort]]:
+    """The same ports by host, number and namespace."""
+    entries = revision.acting(state, GROUP, "ServiceEntry")
+    every = (port for entry in entries for port in ports(entry))
+    return grouped(((port.host, port.number, port.origin.namespace), port) for port in every)
+
+
 def passed_over(state: State, number: int, *hosts: str) -> list[Step]:
     """Returns why entries don't count for hosts on a port that the control plane doesn't take in.
 
@@ -148,10 +156,8 @@ def targets(state: State, port: EntryPort) -> tuple[Target, ...]:
 
 def beside(state: State, port: EntryPort | ServicePort) -> Iterator[EntryPort]:
     """Yields what other entries of the same namespace say of a host's port."""
-    place = (port.host, port.number, port.origin.namespace)
-    for twin in by_host(state).covering(port.host):
-        if twin.origin is not port.origin and place == (twin.host, twin.number, twin.origin.namespace):
-            yield twin
+    there = _by_place(state).get((port.host, port.number, port.origin.namespace), ())
+    yield from (twin for twin in there if twin.origin is not port.origin)
 
 
 def added(state: State, port: ServicePort) -> Iterator[Target]:
