@@ -14,7 +14,7 @@ from harness.base import HarnessError, Workload
 from harness.base.errors import WitnessError
 from harness.base.settings import Confidence
 from harness.expectations.values import Method, Strict, Url, WorkloadName
-from harness.expectations.verdict import NOT_PREDICTED, UNKNOWN, Explanation, Result, Verdict
+from harness.expectations.verdict import NOT_PREDICTED, UNKNOWN, Call, Explanation, Result, Verdict
 from harness.traffic.between import percent
 from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Outcomes
@@ -170,6 +170,7 @@ class Asking(Expectation):
             n=outcomes.n,
             shares=comparison.shares,
             evidence=(MOVED,) if undecided else () if outcomes.exact else tuple(dict.fromkeys(witnesses)),
+            call=Call(request, outcomes),
         )
         return controlled(self._explained(verdict, ground, request, outcomes), ground, self.control)
 
@@ -246,6 +247,7 @@ class Asking(Expectation):
         return replace(
             verdict,
             explanations=self._explanations(exact),
+            call=Call(request, outcomes, exact),
             predicted=percentages(classes.items()),
             drift=disagreement(exact, outcomes, self.compared, ground.confidence, UNKNOWN),
         )

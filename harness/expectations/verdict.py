@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.traffic.observables import Basis
+    from harness.traffic.outcomes import Outcomes
+    from harness.traffic.request import Request
     from harness.traffic.statistics import Share
     from harness.traffic.trace import Trace
 
@@ -37,6 +39,18 @@ class Explanation:
 
 
 @dataclass(frozen=True)
+class Call:
+    """Equal requests that a verdict is about, and what came back: a sample, or what the model decides.
+
+    Beside a cluster's sample `predicted` is what the model decides of the same request, if it was asked.
+    """
+
+    request: Request
+    outcomes: Outcomes
+    predicted: Outcomes | None = None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """An expectation's result with its evidence.
 
@@ -58,3 +72,6 @@ class Verdict:
     drift: str = ""
     timeline: Mapping[str, Any] | None = None
     """What happened in a transition, as `Timeline.as_json` tells it."""
+    moments: tuple[Share, ...] = ()
+    """What the model predicts in a transition: for each state on the way, the share that succeeds."""
+    call: Call | None = None

@@ -17,7 +17,7 @@ from harness.model.network.addresses import leads_out
 from harness.model.network.services import endpoints, enter_by_kube_proxy, service_port
 from harness.traffic.between import narrowed
 from harness.traffic.outcomes import Failure, Group, Outcome, Outcomes
-from harness.traffic.trace import Action, Arrivals, built_in, step
+from harness.traffic.trace import Action, Arrivals, Step, built_in, step
 
 if TYPE_CHECKING:
     from harness.model.data_plane import DataPlane
@@ -239,8 +239,8 @@ def _application(state: State, arrival: Arrival, pod: Pod, depth: int) -> Answer
 
 def _called(state: State, pod: Pod, request: Request, depth: int) -> Answers:
     """What a pod's application gets of another: its reasons lie a step further from the first request."""
-    why = built_in(Action.CALLED, "{} asks {} to answer", pod.workload, request.url)
-    answers = after(_send(state, pod, request, Message.of(request), depth), why)
+    words = "{} asks {} to answer", (pod.workload, request.url)
+    answers = _send(state, pod, request, Message.of(request), depth)
     outside = next((branch.value.external for branch in answers if branch.value.external), "")
     if outside:
         raise NotModelledError(
@@ -248,7 +248,14 @@ def _called(state: State, pod: Pod, request: Request, depth: int) -> Answers:
             why=f"{request.url} leads out of the cluster, and what answers there isn't known",
         )
     return tuple(
-        Branch(branch.weight, branch.value, tuple(with_fields(r, depth=r.depth + 1) for r in branch.trace))
+        Branch(
+            branch.weight,
+            branch.value,
+            (
+                Step(Action.CALLED, *words, depth=1, outcome=branch.value),
+                *(with_fields(r, depth=r.depth + 1) for r in branch.trace),
+            ),
+        )
         for branch in answers
     )
 

@@ -15,7 +15,8 @@ import_as_written("harness")  # before the imports that follow
 from harness.base import HarnessError
 from harness.base.settings import KNOBS, SCENARIO_SUFFIXES, is_scenario
 from harness.plugin import fixtures
-from harness.plugin.session import PROPERTY, RUNS, Runs
+from harness.plugin.reporting import ATTRIBUTE, Reporting
+from harness.plugin.session import PARTS, PROPERTY, RUNS, Runs
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -41,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "xdist_group(name): keeps a scenario's expectations on one worker")
     config.stash[RUNS] = Runs(config)
     config.pluginmanager.register(fixtures, "harness-fixtures")
+    if config.stash[RUNS].teller is not None and not _is_worker(config):
+        config.pluginmanager.register(Reporting(config.stash[RUNS]), "harness-reporting")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -86,6 +89,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    if call.when == "call" and (parts := item.stash.get(PARTS, None)):
+        setattr(report, ATTRIBUTE, parts)  # pytest sends a report's further attributes along
     if call.when == "call" and report.failed:
         bundle = item.config.stash[RUNS].bundle(item)
         if bundle is not None:

@@ -125,6 +125,8 @@ class Bench:
         order = (len(self._written["stages"]) - 1, len(self._node.user_properties))
         noted = row(self._node.nodeid, order, stage, check, verdict.result, verdict.seen, verdict)
         self._node.user_properties.append((PROPERTY, noted))
+        at = (self._runner.scenario, stage, check)
+        self._runs.tell(self._node, self._node.nodeid, at, verdict.result, verdict.seen, verdict)
         if verdict.drift and verdict.result is Result.PASS:
             warnings.warn(DriftWarning(explained(stage, check, verdict)), stacklevel=2)
         if verdict.result is not Result.PASS:

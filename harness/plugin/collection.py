@@ -135,6 +135,8 @@ class CheckItem(pytest.Item):
         order = (self.order, self.stage.checks.index(self.check))
         noted = row(self.nodeid.partition("::")[0], order, self.stage, self.check, result, seen, verdict)
         self.user_properties.append((PROPERTY, noted))
+        file, at = self.nodeid.partition("::")[0], (self.scenario, self.stage, self.check)
+        self.config.stash[RUNS].tell(self, file, at, result, seen, verdict)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, ExpectationError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xdist.scheduler import LoadScheduling, LoadScopeScheduling
 
-from harness.base.settings import SCENARIO_SUFFIXES
+from harness.plugin.node_id import scenario
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +33,6 @@ def uncut(node_ids: Sequence[str], count: int) -> int:
             break
         count += 1
     return count
-
-
-def scenario(node_id: str) -> str | None:
-    """Returns the scenario file that an item is of, None for any other test."""
-    file = node_id.partition("::")[0]
-    return file if file.endswith(SCENARIO_SUFFIXES) else None
 
 
 class _Load(LoadScheduling):

@@ -16,14 +16,17 @@ import pytest
 from harness.base import HarnessError, InputError, MissingError, did_you_mean
 from harness.base.settings import Confidence, OnDrift
 from harness.ground.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice, Knobs
+from harness.plugin.reporting import wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from harness.expectations import Verdict
     from harness.ground.ground import Provider
+    from harness.report.document.parts import Teller
     from harness.run.record import Recorder
     from harness.run.runner import Runner
-    from harness.scenario import Scenario
+    from harness.scenario import Check, Scenario, Stage
 
 PROPERTY = "harness"
 """The user property of a test report that holds a verdict."""
@@ -49,6 +52,11 @@ class Runs:
             from harness.run.record import Recorder  # most runs record nothing
 
             self.recorder = Recorder(Path(record))
+        self.teller: Teller | None = None
+        if wanted(self.knobs):
+            from harness.report.document.parts import Teller  # most runs tell none
+
+            self.teller = Teller()
         self._turn = ExitStack()
         self._worker: dict[str, str] = getattr(config, "workerinput", {})
         self._choice = Choice(self.knobs, config, self._worker)
@@ -97,6 +105,22 @@ class Runs:
             reasons |= dict.fromkeys(reason for reason in lacking if reason)
         return "; ".join(reasons) or None
 
+    def tell(
+        self,
+        item: pytest.Item,
+        file: str,
+        at: tuple[Scenario, Stage, Check],
+        result: str,
+        seen: str,
+        verdict: Verdict | None,
+    ) -> None:
+        """Leaves with an item what a report tells of a verdict, if there shall be one."""
+        if self.teller is not None:
+            scenario, stage, check = at
+            runner = self._runner if self._runner and self._runner.scenario is scenario else None
+            part = self.teller.part(file, runner, scenario, stage, check, verdict, result, seen)
+            item.stash.setdefault(PARTS, []).append(part)
+
     @property
     def provider(self) -> Provider:
         """The provider, made at first use."""
@@ -111,6 +135,7 @@ class Runs:
         """
         if self._runner is None or self._runner.scenario is not scenario:
             from harness.cluster.ownership.ownership import Journal
+            from harness.run.chronicle import Chronicle
             from harness.run.runner import Runner, RunSettings, UnreachableError
 
             if scenario.path in self._without_images:
@@ -132,6 +157,7 @@ class Runs:
                 ),
                 journal=journal,
                 recorder=self.recorder,
+                chronicle=Chronicle(looking=self.teller is not None),
             )
             self._begin(runner)
             self._runner = runner
@@ -285,3 +311,5 @@ def _file_name(text: str) -> str:
 
 
 RUNS = pytest.StashKey[Runs]()
+PARTS = pytest.StashKey[list[dict[str, Any]]]()
+"""What a report tells of an item's verdicts."""

@@ -16,6 +16,8 @@ from harness.cluster.ownership.ownership import Entry
 from harness.expectations import Ground, Result, Verdict
 from harness.manifests.objects import from_api
 from harness.run.background import Background
+from harness.run.chronicle import Chronicle
+from harness.run.instead import in_place
 from harness.run.record import StageRecord
 from harness.run.shadow import Shadow, enforced
 from harness.scenario.steps import Run
@@ -67,7 +69,8 @@ class Runner:
 
     `shadow` is the model brought along beside a cluster: it predicts and explains. Where it
     doesn't understand a resource it is left behind, and `warnings` says why. On a lasting cluster the
-    `journal` is told which stage was reached. The `recorder` is told what came back of each probe.
+    `journal` is told which stage was reached. The `recorder` is told what came back of each probe, the
+    `chronicle` what became of each stage.
     """
 
     scenario: Scenario
@@ -76,6 +79,7 @@ class Runner:
     settings: RunSettings = RunSettings()
     journal: Journal | None = field(default=None, kw_only=True)
     recorder: Recorder | None = field(default=None, kw_only=True)
+    chronicle: Chronicle = field(default_factory=Chronicle, kw_only=True)
     warnings: list[str] = field(default_factory=list, init=False)
     _first: int = field(default=0, init=False)
     _reached: int = field(default=-1, init=False)
@@ -109,7 +113,7 @@ class Runner:
         )
         started = time.monotonic()
         try:
-            verdict = _in_place(
+            verdict = in_place(
                 check, check.expectation.judge(self._with_course(ground, stage, check)), ground
             )
         except UnreachableError:
@@ -215,6 +219,7 @@ class Runner:
 
     def _transition(self, index: int) -> None:
         stage, started, doing = self.scenario.stages[index], time.monotonic(), ""
+        self.chronicle.begin()
         try:
             self._refuse_unreachable(stage)
             self.provider.excuse(stage.unready)
@@ -224,15 +229,18 @@ class Runner:
                     log.info("%s: %s", stage.name, doing)
                     here.step(doing)
                     beside.step(doing)
-                    step.perform(self._site)
-                    self._note(index)
+                    with self.chronicle.step(doing):
+                        step.perform(self._site)
+                        self._note(index)
                     self._follow(stage, step)
             doing = "the meshes' own checks"
             if self.settings.checking and not stage.unready:  # they would find just these faults
                 self.provider.check(stage.accepted)
         except HarnessError as error:
             self._broken = Broken(index, doing, error)
+            self.chronicle.end(index, self.scenario, self.provider, str(error))
             return
+        self.chronicle.end(index, self.scenario, self.provider)
         self._reached = index
         self._note(index + 1)
         log.info("%s: stage %r reached in %.1f s", self.scenario.path, stage.name, time.monotonic() - started)
@@ -282,19 +290,3 @@ class Runner:
             return UnreachableError(f"stage {name!r} before it wasn't reached: {error}")
         what = f"stage {name!r} wasn't reached, at `{self._broken.doing}`: {error.what}"
         return StageError(what, where=error.where, why=error.why, todo=error.todo)
-
-
-def _in_place(check: Check, verdict: Verdict, ground: Ground) -> Verdict:
-    """The verdict; that of an expectation in another's place says so, and fails where the other holds.
-
-    The model tells that; where a cluster does otherwise, it is the verdict's own.
-    """
-    if check.asked is None:
-        return verdict
-    verdict = replace(verdict, evidence=(*verdict.evidence, f"in this stage, because {check.because}"))
-    if verdict.result is not Result.PASS or ground.provider.basis is not Basis.PREDICTED:
-        return verdict
-    if check.asked.judge(ground).result is Result.FAIL:
-        return verdict
-    words = "what it stands in for isn't shown to fail: take `instead` away, or say what is different"
-    return replace(verdict, result=Result.FAIL, evidence=(*verdict.evidence, words))

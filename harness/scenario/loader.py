@@ -145,6 +145,7 @@ class _Loader:
             notes,
             file.gateway_api,
             self._outside(file.outside),
+            file.about.strip(),
         )
 
     def _outside(self, file: OutsideFile) -> Outside:
@@ -281,7 +282,8 @@ class _Loader:
             for step in steps_of(part, wanted, first=begins and number == 0)
         ]
         accepted, needs = tuple(written.accepted), tuple(written.needs)
-        return Stage(written.name, tuple(steps), tuple(checks.values()), accepted, needs, written.anew)
+        where = self.problems.where(("stages", index))
+        return Stage(written.name, tuple(steps), tuple(checks.values()), accepted, needs, written.anew, where)
 
     def _installation(self, file: ScenarioFile, mesh: Mesh) -> Installation:
         written: InstallationFile = getattr(file.meshes, mesh.value)

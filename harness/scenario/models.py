@@ -237,7 +237,7 @@ class Stage:
 
     `accepted` are codes of findings that the meshes' own checks may have in it, `needs` what the ground must
     be able to: it isn't reached elsewhere. Before one that begins `anew` all is taken away; none before it
-    needs to be reached.
+    needs to be reached. `where` is its place in the file.
     """
 
     name: str
@@ -246,6 +246,7 @@ class Stage:
     accepted: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     anew: bool = False
+    where: str = ""
 
     @property
     def meshes(self) -> Mapping[Mesh, Installation]:
@@ -298,6 +299,7 @@ class Scenario:
     notes: tuple[str, ...] = ()
     gateway_api: str = ""
     outside: Outside = NOTHING_KNOWN
+    about: str = ""
 
     @property
     def beginnings(self) -> tuple[Stage, ...]:

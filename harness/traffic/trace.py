@@ -7,6 +7,7 @@ reads them back: what else wants to know something of a step asks its `action`, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as declared
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from harness.base.places import Place
+    from harness.traffic.outcomes import Outcome
 
 Arrivals = tuple[tuple[Workload, "Fraction"], ...]
 """How many requests arrive at workloads' applications, on average."""
@@ -109,7 +111,8 @@ class Step:
     built-in rule did; `also` are further objects that the same is said of. `depth` counts the applications in
     between: it is 0 for the request itself, 1 for those that its answer needs. `arrivals` are the requests
     that applications get by this step; None where their number depends on timing, or isn't known. `about` is
-    the path of what is wrong in an object that is left out whole: its place is told.
+    the path of what is wrong in an object that is left out whole: its place is told. `outcome` is what an
+    application gets of the call that it makes by this step.
     """
 
     action: Action
@@ -121,6 +124,7 @@ class Step:
     arrivals: Arrivals | None
     also: tuple[Resource, ...]
     about: str = ""
+    outcome: Outcome | None = declared(default=None, compare=False)
 
     def __init__(
         self,
@@ -133,6 +137,7 @@ class Step:
         arrivals: Arrivals | None = (),
         also: tuple[Resource, ...] = (),
         about: str = "",
+        outcome: Outcome | None = None,
     ) -> None:
         # A decision makes dozens of steps, and nobody reads most of them: what dataclasses do for a frozen
         # one takes three times as long.
@@ -147,6 +152,8 @@ class Step:
         fields["also"] = also
         if about:
             fields["about"] = about
+        if outcome is not None:
+            fields["outcome"] = outcome
 
     @property
     def text(self) -> str:

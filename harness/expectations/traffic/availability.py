@@ -13,7 +13,7 @@ from pydantic import BeforeValidator
 from harness.base import HarnessError
 from harness.expectations.base import Sending, percentages
 from harness.expectations.values import Seconds, number
-from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
+from harness.expectations.verdict import NOT_PREDICTED, Call, Explanation, Result, Verdict
 from harness.traffic.between import bounds
 from harness.traffic.load import Forecast, Load
 from harness.traffic.statistics import Share, at_least, interval
@@ -103,7 +103,12 @@ class Available(Sending):
         if predicted.undecided:
             return replace(verdict, predicted=NOT_PREDICTED + predicted.undecided)
         foreseen = self._of_forecast(predicted, ground)
-        return replace(verdict, predicted=foreseen.seen, explanations=foreseen.explanations)
+        return replace(
+            verdict,
+            predicted=foreseen.seen,
+            explanations=foreseen.explanations,
+            moments=foreseen.moments,
+        )
 
     # -- on the model
 
@@ -128,12 +133,19 @@ class Available(Sending):
                 for group in moment.outcomes.groups
                 if (what := self.wrong(group.outcome))
             ),
+            moments=tuple(map(self._succeeding, forecast.moments)),
+            call=Call(self.sent, forecast.moments[-1].outcomes) if forecast.moments else None,
         )
 
     def _failing(self, moment: Moment) -> tuple[Fraction, Fraction]:
         """The least and the most that fails: other requests may move the share."""
         weights = moment.outcomes.classes(lambda outcome: "wrong" if self.wrong(outcome) else "")
         return bounds(weights.get("wrong", Fraction(0)))
+
+    def _succeeding(self, moment: Moment) -> Share:
+        most, least = (float(1 - bound) for bound in self._failing(moment))
+        bounded = (least, most) if least < most else None
+        return Share(moment.when, float(self.success), least, interval=bounded)
 
     def _classes(self, moment: Moment) -> Mapping[str, Fraction]:
         return moment.outcomes.classes(lambda outcome: self.wrong(outcome) or "succeeds")

@@ -12,7 +12,7 @@ from harness.base import HarnessError
 from harness.base.grpc import STATUSES
 from harness.expectations.base import Ground, Sending, controlled, settled
 from harness.expectations.values import Strict
-from harness.expectations.verdict import NOT_PREDICTED, Explanation, Result, Verdict
+from harness.expectations.verdict import NOT_PREDICTED, Call, Explanation, Result, Verdict
 from harness.traffic.observables import Basis
 from harness.traffic.series import Affinity, Key
 
@@ -99,10 +99,11 @@ class Sticky(Sending):
         if provider.basis is Basis.PREDICTED:
             outcomes = provider.send(self._with("harness"), 1)
             seen, explanations = self._predicted(outcomes), _explanations(outcomes)
+            call = Call(self.sent, outcomes)
         else:
             settle = ground.confidence.settle
             seen = settled(lambda: self._observed(provider), lambda seen: seen.kept is self.kept, settle)
-            explanations = ()
+            explanations, call = (), None
         unproven = Result.INCONCLUSIVE if seen.kept is None else Result.FAIL
         verdict = Verdict(
             result=Result.PASS if seen.kept is self.kept else unproven,
@@ -111,6 +112,7 @@ class Sticky(Sending):
             seen=seen.words,
             n=seen.sent,
             explanations=explanations,
+            call=call,
         )
         if ground.shadow is not None:
             verdict = self._beside(ground.shadow, verdict, seen)
@@ -209,6 +211,7 @@ class Rate(Sending):
                 expected=expected,
                 seen=_limited(least),
                 explanations=_explanations(outcomes),
+                call=Call(self.sent, outcomes),
             )
         result, words, number = settled(
             lambda: self._observed(provider),

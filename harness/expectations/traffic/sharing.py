@@ -14,7 +14,7 @@ from harness.api.kubernetes.workload import workloads
 from harness.base import HarnessError, InputError, Workload
 from harness.expectations.base import WARM_UP, Ground, Probing, Reference, controlled, settled
 from harness.expectations.values import Strict, WorkloadName, json_value, number
-from harness.expectations.verdict import NOT_PREDICTED, UNKNOWN, Result, Verdict
+from harness.expectations.verdict import NOT_PREDICTED, UNKNOWN, Call, Result, Verdict
 from harness.traffic.observables import Arrived, Basis
 from harness.traffic.outcomes import Outcome, Outcomes
 from harness.traffic.request import Request
@@ -54,6 +54,7 @@ class Counting(Probing):
             seen=self._words(arrived.number / arrived.sent),
             n=None if arrived.outcomes.exact else arrived.sent,
             evidence=arrived.witnesses,
+            call=Call(self.request(ground), arrived.outcomes),
         )
         if ground.shadow is not None:
             verdict = self._beside(ground.shadow, verdict, ground, arrived)
