@@ -18,6 +18,8 @@ class Installer(StrEnum):
     HELM = "helm"
     MANIFESTS = "manifests"
     """Rendered YAML, applied as it is."""
+    EXTENSION = "extension"
+    """What another package brings."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class Installation:
     """A control plane as it is asked for; the empty one takes whatever version the mesh's own CLI installs.
 
     `source` is the manifests' file or folder, or where charts are (a folder, or a repository's name or
-    URL). `values` is the CLI's or helm's file of settings. A `version` may leave its end out: 1.31 is
-    1.31.0, too.
+    URL), or an extension's name. `values` is the CLI's or helm's file of settings. A `version` may leave its
+    end out: 1.31 is 1.31.0, too.
     """
 
     version: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.base.extensions import Extensible, subclass_of
 from harness.expectations.base import Expectation, Ground, Reference
 from harness.expectations.policy import Allow, Deny, Egress, Mtls
 from harness.expectations.state.configuration import Equivalent, Findings, RefusedByApi
@@ -22,7 +23,9 @@ _KINDS: tuple[type[Expectation], ...] = (
     Refused, Reported, Sticky, Rate,
 )  # fmt: skip
 
-KINDS = {kind.kind: kind for kind in _KINDS}
+KINDS = Extensible[type[Expectation]](
+    "expectations", {kind.kind: kind for kind in _KINDS}, subclass_of(Expectation)
+)
 """The expectations that a scenario file can write, by their keys."""
 
 DURING: dict[str, type[Expectation]] = {Available.kind: Available}

@@ -16,6 +16,7 @@ from harness.cluster.api import DEPLOYMENTS, SITES, find, run
 from harness.cluster.objects.rollout import is_scaled_to_nothing, wait_for_rollouts
 from harness.manifests.files import read_manifests
 from harness.meshes import charts
+from harness.meshes.installers import INSTALLERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -49,6 +50,8 @@ class Plane(ABC):
     @classmethod
     def missing(cls, settings: ClusterSettings, wanted: Installation = DEFAULT, run: Run = run) -> str | None:
         """Returns why it can't be installed from here as it is wanted, or None."""
+        if wanted.installer is Installer.EXTENSION:
+            return INSTALLERS[wanted.source]().lacking(cls.mesh, wanted)
         if wanted.installer is Installer.MANIFESTS:
             return None if Path(wanted.source).exists() else f"there are no manifests {wanted.source}"
         from_charts = wanted.installer is Installer.HELM
@@ -102,6 +105,8 @@ class Plane(ABC):
             case Installer.MANIFESTS:
                 self._applier.make_namespace(self._home, deadline)  # charts leave theirs out
                 self._applier.apply(self._rendered(wanted), deadline)
+            case Installer.EXTENSION:
+                INSTALLERS[wanted.source]().install(self.mesh, wanted, self._kubeconfig, deadline.left)
         wait_for_rollouts(self._client, self._home, deadline)
 
     def uninstall(self, deadline: Deadline, wanted: Installation = DEFAULT) -> None:
@@ -116,6 +121,9 @@ class Plane(ABC):
                 gone = [self._home]
             case Installer.MANIFESTS:
                 gone = self._delete(self._rendered(wanted)[::-1], deadline)
+            case Installer.EXTENSION:
+                INSTALLERS[wanted.source]().uninstall(self.mesh, wanted, self._kubeconfig, deadline.left)
+                gone = [self._home]
         self._applier.delete_namespaces(gone, deadline)
 
     def asks(self, namespace: Json) -> bool:

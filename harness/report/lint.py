@@ -107,9 +107,9 @@ def page() -> str:
     """Returns the page of all rules; `python -m harness.report.lint > docs/lint-rules.md` writes it."""
     rows = (
         f"| [{rule.id}](#{rule.id}) | {rule.severity} | {' '.join(rule.istioctl)} | {_cell(rule.title)} |\n"
-        for rule in RULES.values()
+        for rule in RULES.own.values()
     )
-    return _PAGE + "".join(rows) + "\n" + "\n".join(map(explanation, RULES.values()))
+    return _PAGE + "".join(rows) + "\n" + "\n".join(map(explanation, RULES.own.values()))
 
 
 def _plain(words: str) -> str:

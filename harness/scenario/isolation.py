@@ -15,7 +15,7 @@ from harness.api.istio.virtual_service import VirtualService
 from harness.base import ObjectName, Resource, Workload
 from harness.base.vocabulary import PLATFORM
 from harness.scenario.models import Check, Stage
-from harness.scenario.steps import Change, Place, Restart, Run, Uninstall
+from harness.scenario.steps import Change, Place, Restart, Run, Uninstall, WrittenStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ def needs_whole_cluster(scenario: Scenario) -> str | None:
     for stage in scenario.stages:
         for step in stage.steps:
             elsewhere = isinstance(step, Change) and step.patch.target.home not in own
-            if elsewhere or isinstance(step, (Uninstall, Run)):
+            if elsewhere or isinstance(step, (Uninstall, Run, WrittenStep)):
                 return f"it would {step}"
     renaming = _Renaming({name: f"-{name}" for name in own})
     for resource in _resources(scenario):

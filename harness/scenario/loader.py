@@ -17,6 +17,7 @@ from harness.manifests.documents import parse, read_text
 from harness.manifests.files import read
 from harness.manifests.self_signed import completed
 from harness.manifests.web_keys import read_keys
+from harness.meshes.installers import INSTALLERS
 from harness.scenario.entries import Entries
 from harness.scenario.models import (
     Check,
@@ -30,6 +31,7 @@ from harness.scenario.models import (
     TranslationFile,
 )
 from harness.scenario.problems import Problems
+from harness.scenario.steps import STEPS
 from harness.scenario.transition import steps_of
 from harness.traffic.outside import AuthorizerAnswer, Outside
 
@@ -245,10 +247,24 @@ class _Loader:
             noun = "translated config" if key == "translate" else "config"
             for i, name in enumerate(getattr(written, key)):
                 self.problems.require((*at, key, i), noun, name, names)
+        for i, entry in enumerate(written.do):
+            self._check_step(entry, (*at, "do", i))
         for where in written.mesh:
             self._check_place(where, apps, (*at, "mesh", where))
         for i, where in enumerate(written.restart):
             self._check_place(where, apps, (*at, "restart", i))
+
+    def _check_step(self, entry: Mapping[str, Any], path: KeyPath) -> None:
+        """Notes what is wrong with a step of another package: a mapping of its kind to its parts."""
+        if len(entry) != 1:
+            self.problems.add(path, f"one step an entry, here {' and '.join(entry) or 'none'}")
+            return
+        [(kind, written)] = entry.items()
+        if self.problems.require((*path, kind), "step", kind, STEPS):
+            try:
+                STEPS[kind].model_validate(written)
+            except ValidationError as error:
+                self.problems.add_validation(error, (*path, kind), STEPS[kind])
 
     def _check_place(self, where: str, apps: tuple[Resource, ...], path: KeyPath) -> None:
         """Notes a namespace, or a workload `namespace/name`, that the apps don't have."""
@@ -293,6 +309,11 @@ class _Loader:
             source = self._path(written.manifests, (*at, "manifests"))
             return Installation(
                 written.version, Installer.MANIFESTS, str(source or ""), gateway_api=file.gateway_api
+            )
+        if written.installer:
+            self.problems.require((*at, "installer"), "installer", written.installer, INSTALLERS)
+            return Installation(
+                written.version, Installer.EXTENSION, written.installer, values, file.gateway_api
             )
         installer = Installer.HELM if written.charts else Installer.CLI
         return Installation(written.version, installer, written.charts, values, file.gateway_api)

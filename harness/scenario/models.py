@@ -108,6 +108,7 @@ class TransitionFile(Strict):
     remove: list[str] = Field(default_factory=list)
     uninstall: list[MeshName] = Field(default_factory=list)
     wait: Waits = Field(default_factory=list)
+    do: list[dict[str, Any]] = Field(default_factory=list)
     run: list[str] = Field(default_factory=list)
 
 
@@ -154,16 +155,17 @@ GatewayAPI = Annotated[str, text_as(_release)]
 
 
 class InstallationFile(Strict):
-    """How a mesh is installed: by its own CLI, or from `charts`, or from rendered `manifests`."""
+    """How a mesh is installed: by its own CLI, an `installer` of another package, `charts` or `manifests`."""
 
     version: str = ""
+    installer: str = ""
     charts: str = ""
     manifests: str = ""
     values: str = ""
 
     def faults(self) -> Iterator[str]:
-        if self.charts and self.manifests:
-            yield "a mesh is installed from one of charts and manifests"
+        if sum(map(bool, (self.installer, self.charts, self.manifests))) > 1:
+            yield "a mesh is installed by one of installer, charts and manifests"
         if self.manifests and self.values:
             yield "manifests are rendered already: 'values' change nothing of them"
 

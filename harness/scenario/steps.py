@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.base import ROOT_NAMESPACE, ObjectName, StageError
+from harness.base.extensions import Extensible, subclass_of
+from harness.expectations.values import Strict
 from harness.traffic.observables import Basis
 
 if TYPE_CHECKING:
@@ -241,6 +243,22 @@ class Wait(Step):
 
     def perform(self, site: Site) -> None:
         site.provider.wait(self.condition)
+
+
+class WrittenStep(Strict, Step):
+    """A step that another package brings by an entry point: the model of what is written below its `kind`.
+
+    It is performed on the model, too, which runs beside a cluster: `site.provider.basis` tells which it is.
+    """
+
+    kind: ClassVar[str]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self!r}"
+
+
+STEPS = Extensible[type[WrittenStep]]("steps", {}, subclass_of(WrittenStep))
+"""The steps that stand below `do`, by their kinds: all are other packages'."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from harness.base import Workload
 from harness.ground.condition import Condition
 from harness.manifests.patching import Patch
 from harness.scenario.steps import (
+    STEPS,
     Apply,
     Change,
     Deploy,
@@ -53,6 +54,7 @@ def steps_of(
     yield from map(Remove, written.remove)
     yield from map(Uninstall, written.uninstall)
     yield from (Wait(_condition(wait)) for wait in written.wait)
+    yield from (STEPS[kind].model_validate(own) for entry in written.do for kind, own in entry.items())
     if written.run:
         yield Run(tuple(written.run))
 

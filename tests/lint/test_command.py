@@ -329,7 +329,7 @@ def test_a_rule_that_can_not_go_on_is_named(monkeypatch):
     def undecided(_):
         raise not_modelled(resource("Service", "faces/face", {}), "spec.ports", "it is odd")
 
-    monkeypatch.setitem(CHECKS, "route-without-parent", undecided)
+    monkeypatch.setitem(CHECKS.own, "route-without-parent", undecided)
     result = lint("manifests/faces")
     assert "not checked to the end: route-without-parent: " in result.stdout
     assert "Service faces/face spec.ports isn't modelled" in result.stdout

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -12,6 +14,7 @@ from harness.base.installation import DEFAULT, Installation, Installer
 from harness.cluster.api.settings import ClusterSettings
 from harness.cluster.api.waiting import Deadline
 from harness.meshes import charts, istio, linkerd
+from harness.meshes.installers import INSTALLERS, MeshInstaller
 from harness.meshes.istio import Istio
 from harness.meshes.istio_tls import TLS_STATISTICS
 from harness.meshes.linkerd import Linkerd
@@ -244,3 +247,30 @@ def test_without_the_tools_there_is_a_word_in_the_log(monkeypatch, caplog):
     assert [record.message.partition(":")[0] for record in caplog.records] == [
         "Istio's configuration isn't analyzed", "Linkerd isn't checked",
     ]  # fmt: skip
+
+
+class Operator(MeshInstaller):
+    """Notes what it is to do."""
+
+    kind = "operator"
+    done: ClassVar[list[str]] = []
+
+    def lacking(self, mesh, wanted):
+        return None if wanted.version else f"say which version of {mesh}"
+
+    def install(self, mesh, wanted, kubeconfig, seconds):
+        self.done.append(f"install {mesh} {wanted.version} with {kubeconfig}")
+
+    def uninstall(self, mesh, wanted, kubeconfig, seconds):
+        self.done.append(f"uninstall {mesh}")
+
+
+def test_an_installer_of_another_package(monkeypatch):
+    monkeypatch.setitem(INSTALLERS.own, "operator", Operator)
+    wanted = Installation("edge-26.8.3", Installer.EXTENSION, "operator")
+    client = FakeClient()
+    plane = linkerd_plane(client, FakeRun())
+    assert plane.lacking(replace(wanted, version="")) == "say which version of linkerd"
+    plane.install(Deadline(5), wanted)
+    plane.uninstall(Deadline(5), wanted)
+    assert Operator.done == ["install linkerd edge-26.8.3 with /k", "uninstall linkerd"]

@@ -159,7 +159,7 @@ WRONG_HEADS = {
     "a translation of nothing": (HEAD.replace("translate: istio", "translate: isto"), "5:13", "unknown config of manifests 'isto'"),
     "a misspelt translation": (HEAD.replace("translate: istio", "transalte: istio"), "5:13", "did you mean translate?"),
     "an unknown mesh": ("meshes: {istoi: {}}\n" + HEAD, "1:10", "did you mean istio?"),
-    "two installers": ("meshes: {istio: {charts: a, manifests: b}}\n" + HEAD, "1:10", "one of charts and manifests"),
+    "two installers": ("meshes: {istio: {charts: a, manifests: b}}\n" + HEAD, "1:10", "one of installer, charts and manifests"),
     "no manifests": ("meshes: {istio: {manifests: b.yaml}}\n" + HEAD, "1:18", "no file or folder 'b.yaml'"),
 }  # fmt: skip
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.texts import beside
+from harness.base.errors import HarnessError
+from harness.base.extensions import Extensible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from harness.api.node import Node
     from harness.base.resources import Resource
@@ -67,12 +70,6 @@ class Rule:
         return cls(name, severity, str(entry["title"]), codes, source, words, "placement" in entry)
 
 
-RULES: Mapping[str, Rule] = {
-    name: Rule.of(name, entry) for name, entry in beside(__file__, "rules.yaml").items()
-}
-"""Every rule by its id."""
-
-
 class Sign(NamedTuple):
     """What a rule sees: a reading's field (none: all of it) or an object's path, and facts for its words.
 
@@ -99,11 +96,51 @@ def seen(
     return Sign(at, field, case, needs, facts)
 
 
-CHECKS: dict[str, Callable[[State], Iterator[Sign]]] = {}
+Check = Callable[["State"], Iterator[Sign]]
+"""Finds a rule's signs in a state."""
+
+
+@dataclass(frozen=True)
+class RuleCheck:
+    """A rule that another package brings by an entry point, and what finds its signs."""
+
+    rule: Rule
+    check: Check
+
+    def signs(self, state: State) -> Iterator[Sign]:
+        """Yields what it sees; raises HarnessError, as the harness's own rules do, whatever goes wrong."""
+        try:
+            yield from self.check(state)
+        except HarnessError:
+            raise
+        except Exception as error:  # the code of others
+            raise HarnessError(
+                f"{type(error).__name__}: {error}", where=f"lint rule {self.rule.id}"
+            ) from error
+
+
+def _rule_check(name: str, value: object) -> RuleCheck:
+    if not isinstance(value, RuleCheck):
+        raise TypeError("it isn't a harness.analysis.lint.rule.RuleCheck")
+    if value.rule.id != name:
+        raise TypeError(f"its rule is called {value.rule.id!r}")
+    return value
+
+
+RULES = Extensible(
+    "lint_rules",
+    {name: Rule.of(name, entry) for name, entry in beside(__file__, "rules.yaml").items()},
+    lambda name, value: _rule_check(name, value).rule,
+)
+"""Every rule by its id."""
+
+_OWN: dict[str, Check] = {}
+
+CHECKS = Extensible("lint_rules", _OWN, lambda name, value: _rule_check(name, value).signs)
 """What finds each rule's signs in a state, by the rule's id, in the order in which they are asked."""
 
 
-def rule(check: Callable[[State], Iterator[Sign]]) -> Callable[[State], Iterator[Sign]]:
+def rule(check: Check) -> Check:
     """Enters a rule's function, which is named after the rule; what it is about is in rules.yaml."""
-    CHECKS[check.__name__.replace("_", "-")] = check
+    _OWN[check.__name__.replace("_", "-")] = check
     return check
