@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import ceil, log
+from math import inf
 from typing import TYPE_CHECKING
+
+from harness.base.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,35 +21,37 @@ class OnDrift(StrEnum):
     IGNORE = "ignore"
 
 
-_FEWEST, _USUALLY = 50, 200
-"""Requests of a first look."""
-_LOOKS = 9
-"""As often at most a growing sample is looked at."""
-
-
 @dataclass(frozen=True)
 class Confidence:
-    """How sure a verdict on a sample is.
+    """How sure a verdict on a sample is; raises InputError for values that make no sense.
 
     `false_fail`: the probability at most of failing what holds. `false_pass`: the probability
-    at most of passing what is off by `deviation` (a share) or more. `most` are the requests of
-    all looks at a growing sample, `first` those of the first one.
+    at most of passing what is off by `deviation` (a share) or more, or by half of a small share. `most` are
+    the requests of all looks at a growing sample. `unseen`: by how much what never or always happens may be
+    off, if not by `deviation`.
     """
 
     false_fail: float = 1e-6
     false_pass: float = 1e-3
     deviation: float = 0.05
-    most: int = 12_800
+    most: int = 250_000
     settle: float = 30.0
     """Seconds that an expectation may take to show its effect before the sample that counts."""
+    unseen: float | None = None
 
-    @property
-    def first(self) -> int:
-        """The requests of the first look: fewer than usual where those show that all are of one class."""
-        if not 0 < self.deviation < 1 or not 0 < self.false_pass < 1:
-            return _USUALLY
-        enough = log(self.false_pass / _LOOKS) / log(1 - self.deviation)
-        return min(_USUALLY, _FEWEST * ceil(enough / _FEWEST))
+    def __post_init__(self) -> None:
+        for name, value in (("false-fail", self.false_fail), ("false-pass", self.false_pass)):
+            _refuse_unless(0 < value <= 0.5, name, value, "a probability above 0, at most 0.5")
+        _refuse_unless(0 < self.deviation < 1, "deviation", self.deviation, "a share between 0 and 1")
+        _refuse_unless(1 <= self.most < inf, "most-requests", self.most, "a number of requests")
+        if self.unseen is not None:
+            _refuse_unless(0 < self.unseen < 1, "unseen", self.unseen, "a share between 0 and 1")
+        _refuse_unless(0 <= self.settle < inf, "settle", self.settle, "a number of seconds")
+
+
+def _refuse_unless(holds: bool, name: str, value: float, words: str) -> None:
+    if not holds:
+        raise InputError(f"{value:g} isn't {words}", where=f"--{name}")
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ KNOBS = (
     Knob("settle", "seconds that a change may take to show in an expectation", "30"),
     Knob("false-fail", "the probability, at most, of failing what holds", "1e-6"),
     Knob("false-pass", "the probability, at most, of passing what is off by the deviation", "1e-3"),
-    Knob("deviation", "the share that a sample must tell from what is expected", "0.05"),
+    Knob("deviation", "by how much a share must be off to be told; of small shares half is told", "0.05"),
+    Knob("most-requests", "the most requests of one expectation's sample", "250000"),
 )
 
 

@@ -13,13 +13,21 @@ from pydantic import Field
 from harness.base import HarnessError, Workload
 from harness.base.errors import WitnessError
 from harness.base.settings import Confidence
-from harness.expectations.values import Method, Strict, Url, WorkloadName
+from harness.expectations.values import Method, Percentage, Strict, Url, WorkloadName
 from harness.expectations.verdict import NOT_PREDICTED, UNKNOWN, Call, Explanation, Result, Verdict
-from harness.traffic.between import percent
+from harness.traffic.between import Between, percent
 from harness.traffic.observables import Basis
 from harness.traffic.outcomes import Outcomes
 from harness.traffic.request import Request
-from harness.traffic.statistics import Comparison, compare_exact, compare_sample, disagreement, looks
+from harness.traffic.sequential import unseen
+from harness.traffic.statistics import (
+    Comparison,
+    compare_exact,
+    compare_sample,
+    correlated,
+    disagreement,
+    looks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,6 +45,9 @@ Answer = TypeVar("Answer")
 
 MOVED = "how often depends on other requests, by the settings that the trace names"
 """Evidence of shares of which only bounds are known."""
+
+DEPENDENT = "answers depend on each other: like ones follow one another more often than chance allows"
+"""Evidence of a sample that shows no shares."""
 
 WARM_UP = 20
 """Requests of a batch sent to see whether an expectation's effect is there yet."""
@@ -121,6 +132,8 @@ class Asking(Expectation):
     to: Url
     method: Method = "GET"
     headers: dict[str, str] = Field(default_factory=dict)
+    unseen_at_most: Percentage | None = None
+    """The share, at most, that may be otherwise and stay unseen, where nothing or everything is expected."""
 
     witness: ClassVar[bool] = False
 
@@ -155,24 +168,46 @@ class Asking(Expectation):
 
     def judge(self, ground: Ground) -> Verdict:
         request, expected = self.request(ground), self.expected(ground)
+        if self.unseen_at_most is not None:
+            confidence = replace(ground.confidence, unseen=float(self.unseen_at_most))
+            ground = replace(ground, confidence=confidence)
         outcomes, comparison = self._measured(ground, request, expected)
-        undecided = outcomes.exact and comparison.holds is None
+        dependent = not outcomes.exact and correlated(outcomes, self.classify, ground.confidence, expected)
+        single = len(outcomes.classes(self.classify)) == 1
+        undecided = comparison.holds is None or (dependent and not single)
         if undecided or UNKNOWN in outcomes.classes(self.classify):
             unproven = Result.INCONCLUSIVE
         else:
             unproven = Result.FAIL
-        witnesses = (witness for g in outcomes.groups if g.outcome.hop for witness in g.outcome.hop.witnesses)
         verdict = Verdict(
-            result=Result.PASS if comparison.holds else unproven,
+            result=Result.PASS if comparison.holds and not undecided else unproven,
             basis=ground.provider.basis,
             expected=percentages(expected.items()),
             seen=", ".join(share.words for share in comparison.shares),
             n=outcomes.n,
             shares=comparison.shares,
-            evidence=(MOVED,) if undecided else () if outcomes.exact else tuple(dict.fromkeys(witnesses)),
+            evidence=self._evidence(outcomes, expected, ground.confidence, dependent=dependent),
             call=Call(request, outcomes),
         )
         return controlled(self._explained(verdict, ground, request, outcomes), ground, self.control)
+
+    def _evidence(
+        self,
+        outcomes: Outcomes,
+        expected: Mapping[str, Fraction],
+        confidence: Confidence,
+        *,
+        dependent: bool,
+    ) -> tuple[str, ...]:
+        """What shows the verdict, and how far it shows it."""
+        if outcomes.n is None:
+            moved = any(isinstance(share, Between) for share in outcomes.classes(self.classify).values())
+            return (MOVED,) if moved else ()
+        witnesses = (witness for g in outcomes.groups if g.outcome.hop for witness in g.outcome.hop.witnesses)
+        lines = [DEPENDENT] if dependent else []
+        if outcomes.n and any(share in (0, 1) for share in expected.values()):
+            lines.append(unseen_words(outcomes.n, confidence))
+        return (*dict.fromkeys(witnesses), *lines)
 
     def _measured(
         self, ground: Ground, request: Request, expected: Mapping[str, Fraction]
@@ -205,8 +240,13 @@ class Asking(Expectation):
 
         settled(as_wanted, bool, confidence.settle)
         sample, comparison = Outcomes((), 0), Comparison(None, ())
-        for size in looks(confidence):
+        for size in looks(expected, confidence):
+            first = not sample.n
             sample += provider.send(request, size - (sample.n or 0), witness=self.witness)
+            if first and correlated(sample, self.classify, confidence, expected):
+                # Over a connection that is balanced as a whole: each request gets one of its own.
+                request = replace(request, new_connection=True)
+                sample = provider.send(request, size, witness=self.witness)
             classes = sample.classes(self.classify)
             comparison = compare_sample(expected, classes, confidence)
             log.info("%s: %d requests, %s", request, sample.n, dict(classes))
@@ -221,7 +261,8 @@ class Asking(Expectation):
     ) -> tuple[Outcomes, Comparison]:
         """What a sample says that is taken at once: it counts only if it holds."""
         try:
-            sample = ground.provider.send(request, ground.confidence.first, witness=self.witness)
+            first = looks(expected, ground.confidence)[0]
+            sample = ground.provider.send(request, first, witness=self.witness)
         except WitnessError:
             return Outcomes((), 0), Comparison(None, ())
         classes = sample.classes(self.classify)
@@ -295,6 +336,12 @@ def settled(
     while not fits(answer := ask()) and time.monotonic() < end:
         time.sleep(pause)
     return answer
+
+
+def unseen_words(n: int, confidence: Confidence) -> str:
+    """Returns which share can have stayed unseen in so many requests, in words."""
+    share = 100 * unseen(n, confidence)
+    return f"up to {share:.2g} % could be otherwise and unseen (probability {confidence.false_pass:g})"
 
 
 def percentages(shares: Iterable[tuple[str, Fraction | float]]) -> str:

@@ -93,6 +93,18 @@ def number(value: object, units: str, words: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
+def _share(text: object) -> object:
+    words = "a share above 0 and below 100 %: write 0.1%"
+    digits, _ = number(text, " ?%", words)
+    if not 0 < float(digits) < 100:
+        raise ValueError(f"{text!r} isn't {words}")
+    return float(digits) / 100
+
+
+Percentage = Annotated[float, BeforeValidator(_share, json_schema_input_type=str)]
+"""A share as a part of 1, written in percent."""
+
+
 def _seconds(text: object) -> object:
     if isinstance(text, float):
         return text

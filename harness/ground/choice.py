@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,11 +53,28 @@ class Knobs:
         return tuple(values.split()) if isinstance(values, str) else tuple(values or ())
 
     def number(self, name: str) -> float:
-        """Returns a knob's value as a number; raises InputError if it isn't one."""
+        """Returns a knob's value as a finite number; raises InputError if it isn't one."""
         try:
-            return float(self.text(name))
-        except ValueError as error:
-            raise InputError(f"{self.text(name)!r} isn't a number", where=self.knobs[name].option) from error
+            value = float(self.text(name))
+        except ValueError:
+            value = nan
+        if not isfinite(value):
+            raise InputError(f"{self.text(name)!r} isn't a number", where=self.knobs[name].option)
+        return value
+
+    def positive(self, name: str) -> float:
+        """Returns a knob's value as a number above zero; raises InputError if it isn't one."""
+        value = self.number(name)
+        if value <= 0:
+            raise InputError(f"{self.text(name)} isn't above 0", where=self.knobs[name].option)
+        return value
+
+    def count(self, name: str) -> int:
+        """Returns a knob's value as a whole number from 1 on; raises InputError if it isn't one."""
+        value = self.positive(name)
+        if value != int(value):
+            raise InputError(f"{self.text(name)} isn't a whole number", where=self.knobs[name].option)
+        return int(value)
 
     def path(self, name: str) -> Path | None:
         """Returns a knob's value as a path that exists, or None; raises InputError if it doesn't exist."""
@@ -161,9 +179,9 @@ class Choice:
             gateway_api_crds=knobs.text("gateway-api-crds") or defaults.gateway_api_crds,
             curl_image=knobs.text("curl-image") or defaults.curl_image,
             openssl_image=knobs.text("openssl-image"),
-            parallel=max(1, int(knobs.number("parallel"))),
-            request_timeout=knobs.number("request-timeout"),
-            timeout=knobs.number("cluster-timeout"),
+            parallel=knobs.count("parallel"),
+            request_timeout=knobs.positive("request-timeout"),
+            timeout=knobs.positive("cluster-timeout"),
         )
 
     def _installation(self, mesh: Mesh) -> Installation:

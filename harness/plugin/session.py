@@ -6,6 +6,7 @@ import json
 import re
 import time
 from contextlib import ExitStack
+from fractions import Fraction
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -69,6 +70,9 @@ class Runs:
     def preflight(self) -> None:
         """Raises InputError for a wrong knob, MissingError for what the provider needs and isn't there."""
         self.confidence()
+        self.knobs.count("parallel")
+        for name in ("request-timeout", "cluster-timeout"):
+            self.knobs.positive(name)
         for knob, valid in {"health": HEALTH, "drift": tuple(OnDrift)}.items():
             if self.knobs.text(knob) not in valid:
                 raise InputError(did_you_mean(self.knobs.text(knob), valid), where=f"--{knob}")
@@ -80,6 +84,9 @@ class Runs:
             if what:
                 raise InputError(f"{what} one process", todo="leave -n out")
         if self.kind != "model":
+            from harness.traffic.statistics import looks
+
+            looks(dict.fromkeys("ab", Fraction(1, 2)), self.confidence())  # refuses what takes too long
             self.provider.preflight()
 
     def ready(self, scenarios: Collection[Scenario]) -> None:
@@ -280,6 +287,7 @@ class Runs:
             false_fail=self.knobs.number("false-fail"),
             false_pass=self.knobs.number("false-pass"),
             deviation=self.knobs.number("deviation"),
+            most=self.knobs.count("most-requests"),
             settle=self.knobs.number("settle"),
         )
 

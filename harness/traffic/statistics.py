@@ -1,15 +1,4 @@
-"""Is what came back what was expected, or predicted? Exact for the model, by exact tests for a sample.
-
-The test is sequential: a sample is looked at, then grown until it decides. At each look
-each class of outcomes is compared with its expected share by exact binomial tests:
-
-- *fail* if a share this far off (either side) is less probable than the false-fail rate,
-  divided by the number of looks and classes (Bonferroni, so the rate holds for all of them);
-- *pass* if every share at least `deviation` away is less probable than the false-pass rate,
-  divided likewise;
-- else the sample grows. The last look is large enough that one of the two holds, so what
-  isn't a pass there is a failure.
-"""
+"""Is what came back what was expected, or predicted? Exact for the model, by exact tests for a sample."""
 
 from __future__ import annotations
 
@@ -19,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.traffic.between import Between, bounds
+from harness.traffic.sequential import clustered, fails, passes, plan, tolerance
 from harness.traffic.trace import Action, Step
 
 if TYPE_CHECKING:
@@ -26,6 +16,10 @@ if TYPE_CHECKING:
 
     from harness.base.settings import Confidence
     from harness.traffic.outcomes import Group, Outcome, Outcomes
+    from harness.traffic.sequential import Plan
+
+LOOKS = 16
+"""At so many looks at most a sample may end that is compared with the model's shares."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +67,13 @@ def normalised(weights: Mapping[str, float]) -> dict[str, Fraction]:
     return {label: weight / total for label, weight in exact.items()}
 
 
-def looks(confidence: Confidence) -> tuple[int, ...]:
-    """Returns the sample sizes at which the test looks, each twice the one before."""
-    sizes = [confidence.first]
-    while sizes[-1] * 2 <= confidence.most:
-        sizes.append(sizes[-1] * 2)
-    return tuple(sizes)
+def looks(expected: Mapping[str, Fraction], confidence: Confidence) -> tuple[int, ...]:
+    """Returns the sample sizes at which the test looks; raises InputError if it takes too many requests."""
+    return _plan(expected, confidence).looks
+
+
+def _plan(expected: Mapping[str, Fraction], confidence: Confidence) -> Plan:
+    return plan(tuple(map(float, expected.values())), confidence)
 
 
 def compare_exact(expected: Mapping[str, Fraction], seen: Mapping[str, Fraction]) -> Comparison:
@@ -101,24 +96,34 @@ def compare_sample(
 ) -> Comparison:
     """Compares a sample's counts with the expected shares at one look of the sequential test."""
     n = int(sum(seen.values()))
-    labels = _labels(expected, seen)
-    asked = len(looks(confidence)) + 1  # one before it settles
-    tests = asked * (1 if len(labels) <= 2 else len(labels))  # of two, one tells the other
+    ahead = _plan(expected, confidence)
     failed, passed, shares = False, True, []
-    for label in labels:
+    for label in _labels(expected, seen):
         share, count = float(expected.get(label, 0)), int(seen.get(label, 0))
-        failed |= (
-            2 * min(_at_most(count, n, share), at_least(count, n, share)) * tests < confidence.false_fail
-        )
-        below, above = share - confidence.deviation, share + confidence.deviation
-        if below >= 0:
-            passed &= at_least(count, n, below) * tests < confidence.false_pass
-        if above <= 1:
-            passed &= _at_most(count, n, above) * tests < confidence.false_pass
+        failed |= fails(count, n, share, ahead.fail_level)
+        passed &= passes(count, n, share, tolerance(share, confidence), ahead.pass_level)
         shares.append(Share(label, share, count / n, count, interval(count, n)))
-    last = n >= looks(confidence)[-1]
+    last = n >= ahead.looks[-1]
     holds = False if failed else True if passed else False if last else None
     return Comparison(holds, tuple(shares))
+
+
+def correlated(
+    outcomes: Outcomes,
+    classify: Callable[[Outcome], str],
+    confidence: Confidence,
+    expected: Mapping[str, Fraction],
+) -> bool:
+    """Returns whether a sample's answers depend on each other, as those over one connection may.
+
+    Then a test of shares says nothing, unless each is asked for over a connection of its own.
+    """
+    if sum(1 for share in expected.values() if share) < 2:
+        return False
+    if any(group.weight != 1 for group in outcomes.groups):  # counted, not told one by one
+        return False
+    labels = [classify(group.outcome) for group in outcomes.groups]
+    return clustered(labels, {label: float(share) for label, share in expected.items()}, confidence)
 
 
 def interval(count: int, n: int, level: float = 0.999) -> tuple[float, float]:
@@ -129,20 +134,6 @@ def interval(count: int, n: int, level: float = 0.999) -> tuple[float, float]:
     low = float(betaincinv(count, n - count + 1, tail)) if count else 0.0
     high = float(betaincinv(count + 1, n - count, 1 - tail)) if count < n else 1.0
     return low, high
-
-
-def _at_most(count: int, n: int, share: float) -> float:
-    """The probability of `count` or fewer of `n`."""
-    from scipy.special import bdtr  # scipy takes long to import, and the model never needs it
-
-    return float(bdtr(count, n, share))
-
-
-def at_least(count: int, n: int, share: float) -> float:
-    """The probability of `count` or more of `n`."""
-    from scipy.special import bdtrc
-
-    return float(bdtrc(count - 1, n, share)) if count else 1.0
 
 
 def _labels(expected: Mapping[str, Fraction], seen: Mapping[str, Fraction]) -> list[str]:
@@ -173,12 +164,16 @@ def disagreement(
     if unknown in seen or unknown in likely:
         return ""
     together = _together(predicted.groups, label)
-    comparison = compare_sample(_joined(likely, together), _joined(seen, together), confidence)
-    if comparison.holds is not False:
+    expected, counts = _joined(likely, together), _joined(seen, together)
+    n, labels = int(sum(counts.values())), _labels(expected, counts)
+    shares = [(label, float(expected.get(label, 0)), int(counts.get(label, 0))) for label in labels]
+    level = confidence.false_fail / LOOKS / len(labels)
+    if not any(fails(count, n, share, level) for _, share, count in shares):
         return ""
-    wrong = [share for share in comparison.shares if share.expected != share.seen]
     differences = "; ".join(
-        f"{share.label}: {share.expected:.4g} predicted, {share.seen:.4g} observed" for share in wrong
+        f"{label}: {share:.4g} predicted, {count / n:.4g} observed"
+        for label, share, count in shares
+        if share != count / n
     )
     return f"{differences}, in {observed.n} requests"
 

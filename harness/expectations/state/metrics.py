@@ -11,7 +11,7 @@ from harness.expectations.base import Sending
 from harness.expectations.values import MeshName, WorkloadName
 from harness.expectations.verdict import Explanation, Result, Verdict
 from harness.traffic.observables import Meter
-from harness.traffic.statistics import at_least
+from harness.traffic.sequential import at_least
 
 if TYPE_CHECKING:
     from harness.expectations.base import Ground

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import BeforeValidator
 
 from harness.base import HarnessError
-from harness.expectations.base import Sending, percentages
+from harness.expectations.base import Sending, percentages, unseen_words
 from harness.expectations.values import Seconds, number
 from harness.expectations.verdict import NOT_PREDICTED, Call, Explanation, Result, Verdict
 from harness.traffic.between import bounds
 from harness.traffic.load import Forecast, Load
-from harness.traffic.statistics import Share, at_least, interval
+from harness.traffic.sequential import at_least
+from harness.traffic.statistics import Share, interval
 from harness.traffic.timeline import failure_lines
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ class Available(Sending):
             evidence=(
                 *(f"failed at {line}" for line in failure_lines(failed, LINES)),
                 *(f"undecided: {line}" for line in short),
+                *((unseen_words(n, ground.confidence),) if n and not failed else ()),
                 *(
                     f"not known of {gap.turns} turns, {gap.start:.2f} s to {gap.end:.2f} s: {gap.why}"
                     for gap in timeline.gaps()

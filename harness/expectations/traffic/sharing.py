@@ -69,7 +69,8 @@ class Counting(Probing):
         request, provider, confidence = self.request(ground), ground.provider, ground.confidence
         settled(lambda: provider.count(request, WARM_UP, self.at), self._plausible, confidence.settle)
         sample, holds = Arrived(0, Fraction(0), Outcomes((), 0)), None
-        for size in looks(confidence):
+        share = self.due - floor(self.due)
+        for size in looks({"more": share, "no more": 1 - share}, confidence):
             more = provider.count(request, size - sample.sent, self.at)
             sample = Arrived(
                 size,
