@@ -97,7 +97,7 @@ def example(tmp_path):
     return run
 
 
-COMMAND = ("-c", "from harness.cli import main; main()")
+COMMAND = ("-c", "from harness.command import main; main()")
 
 
 def test_the_example_runs(example, tmp_path):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -169,7 +169,7 @@ def test_a_file_that_is_named_must_be_right(folder):
 
 
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("sys.stdin", StringIO("---\n" + OBJECT))
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"---\n" + OBJECT.encode())))
     (secret,) = read([Path("-")]).resources
     assert str(secret.place()) == "standard input:2:1"
     column = OBJECT.index('"name"') + 1

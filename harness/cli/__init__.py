@@ -14,6 +14,7 @@ from harness.cli.discover import discover
 from harness.cli.explain import explain
 from harness.cli.lint import lint
 from harness.cli.machine import clean, doctor
+from harness.cli.output import tell
 from harness.cli.suggest import suggest
 from harness.cli.translate import translate
 
@@ -32,15 +33,10 @@ def root(
 ) -> None:
     """Answers options that go with no command."""
     if version:
-        typer.echo(__version__)
+        tell(__version__)
         raise typer.Exit
 
 
 for command in (check, schema, explain, lint, translate, compare, discover, suggest, doctor, clean):
     app.command()(command)
 app.command(context_settings=ANYTHING_ELSE)(conformance)
-
-
-def main() -> None:
-    """Runs the command."""
-    app()

@@ -10,6 +10,7 @@ import typer
 
 from harness.base import HarnessError
 from harness.base.settings import SCENARIO_SUFFIXES, is_scenario
+from harness.cli.output import tell
 
 if TYPE_CHECKING:
     from harness.scenario import Scenario
@@ -24,7 +25,7 @@ def check(paths: Annotated[list[Path], typer.Argument(help="Scenario files, or f
 
     files = [file for path in paths for file in _scenario_files(path)]
     if not files:
-        typer.echo(f"no scenario files in {', '.join(map(str, paths))}", err=True)
+        tell(f"no scenario files in {', '.join(map(str, paths))}", err=True)
         raise typer.Exit(2)
     broken = 0
     for file in files:
@@ -32,13 +33,13 @@ def check(paths: Annotated[list[Path], typer.Argument(help="Scenario files, or f
             scenario = load_scenario(file)
         except HarnessError as error:
             broken += 1
-            typer.echo(str(error), err=True)
+            tell(str(error), err=True)
         else:
             checks = sum(len(stage.checks) for stage in scenario.stages)
-            typer.echo(f"{file}: {len(scenario.stages)} stages, {checks} expectations")
+            tell(f"{file}: {len(scenario.stages)} stages, {checks} expectations")
             notes, reached = _on_the_model(scenario)
             for note in (*scenario.notes, *notes):
-                typer.echo(f"{file}: {note}", err=True)
+                tell(f"{file}: {note}", err=True)
             broken += not reached
     raise typer.Exit(1 if broken else 0)
 
@@ -65,7 +66,7 @@ def schema() -> None:
     """Print the JSON schema of scenario files, for editors."""
     from harness.scenario.schema import scenario_schema
 
-    typer.echo(json.dumps(scenario_schema(), indent=2))
+    tell(json.dumps(scenario_schema(), indent=2))
 
 
 def _scenario_files(path: Path) -> list[Path]:

@@ -26,6 +26,7 @@ from harness.cli.options import (
     reported,
     taken_secrets,
 )
+from harness.cli.output import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,10 +143,10 @@ def compare(
             after = read(second)
             common = (*common, *taken_secrets((*common, *before, *after)))
             if kept := () if git else retained(before, after):
-                typer.echo(stated(kept), err=True)
+                tell(stated(kept), err=True)
             states = sides(before, after, common, mesh_before, mesh_after, whole=bool(git), strict=strict)
         for mesh in dict.fromkeys(state.assumed for state in states if state.assumed):
-            typer.echo(assumption(mesh), err=True)
+            tell(assumption(mesh), err=True)
         outside = outside_of(None, authorizer)
         states = (replace(states[0], outside=outside), replace(states[1], outside=outside))
         comparison = compare(*states, limit=limit, jobs=jobs, staying=staying)
@@ -153,9 +154,9 @@ def compare(
         comparison = replace(comparison, differences=(*comparison.differences, *left))
         for pattern in patterns:
             if not any(allowed(difference, [pattern]) for difference in comparison.differences):
-                typer.echo(f"--allow {pattern}: there is no such difference", err=True)
+                tell(f"--allow {pattern}: there is no such difference", err=True)
         shown = report.data if as_json else report.markdown if as_markdown else report.text
-        typer.echo(shown(comparison, patterns), nl=False)
+        tell(shown(comparison, patterns), nl=False)
     raise typer.Exit(0 if all(allowed(difference, patterns) for difference in comparison.differences) else 1)
 
 

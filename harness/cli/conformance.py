@@ -11,6 +11,7 @@ import typer
 import harness
 from harness.base import InputError, Mesh
 from harness.cli.options import ERROR, reported
+from harness.cli.output import tell
 
 if TYPE_CHECKING:
     from harness.plugin.judged import Judged
@@ -65,7 +66,7 @@ def conformance(
         if seen is None:
             raise typer.Exit(ERROR)
         texts = [_report(seen, name) for name in meshes]
-    typer.echo("---\n".join(text for text, _ in texts), nl=False)
+    tell("---\n".join(text for text, _ in texts), nl=False)
     raise typer.Exit(0 if all(success for _, success in texts) else 1)
 
 

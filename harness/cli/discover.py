@@ -22,6 +22,7 @@ from harness.cli.options import (
     manifests_of,
     reported,
 )
+from harness.cli.output import tell
 
 
 def discover(
@@ -72,4 +73,4 @@ def discover(
             todo = "name manifests that hold some"
             raise InputError("there is no object to look at", where=where, todo=todo)
         estate = discovered(resources, settings)
-    typer.echo(discovery.data(estate) if as_json else discovery.text(estate), nl=False)
+    tell(discovery.data(estate) if as_json else discovery.text(estate), nl=False)

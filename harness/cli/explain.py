@@ -28,6 +28,7 @@ from harness.cli.options import (
     outside_of,
     reported,
 )
+from harness.cli.output import tell
 
 if TYPE_CHECKING:
     from harness.model import Model, State
@@ -92,8 +93,8 @@ def explain(
         model = model_of(paths or [], mesh or [], context, kubeconfig, how, assuming=True)
         model = replace(model, state=replace(model.state, outside=outside_of(jwks, authorizer)))
         request = _placed(model.state, request)
-        typer.echo(_explained(model, request, as_json), nl=False)
-        typer.echo(_note(model.state, request), nl=False, err=True)
+        tell(_explained(model, request, as_json), nl=False)
+        tell(_note(model.state, request), nl=False, err=True)
 
 
 def _explained(model: Model, request: Request, as_json: bool) -> str:

@@ -24,6 +24,7 @@ from harness.cli.options import (
     model_of,
     reported,
 )
+from harness.cli.output import tell
 
 
 def lint(
@@ -81,7 +82,7 @@ def lint(
     from harness.report import sarif
 
     if rules:
-        typer.echo(report.listing(), nl=False)
+        tell(report.listing(), nl=False)
         return
     with reported():
         if as_json and as_sarif:
@@ -90,7 +91,7 @@ def lint(
             meant = [rule for rule in RULES.values() if settings.among(rule, (explain,))]
             if not meant:
                 raise settings.unknown_rule(explain, "--explain")
-            typer.echo("\n".join(map(report.explanation, meant)), nl=False)
+            tell("\n".join(map(report.explanation, meant)), nl=False)
             return
         chosen = settings.nearest(Path.cwd()).over(select or (), ignore or (), fail_on, baseline)
         if write_baseline and not chosen.baseline:
@@ -102,12 +103,12 @@ def lint(
         if write_baseline and chosen.baseline:
             write_text(chosen.baseline, baselines.text(result.traps))
             count = len(result.traps)
-            typer.echo(f"wrote {count} trap{'s' * (count != 1)} to {chosen.baseline}")
+            tell(f"wrote {count} trap{'s' * (count != 1)} to {chosen.baseline}")
             return
     if as_sarif:
-        typer.echo(json.dumps(sarif.data(result), indent=2, ensure_ascii=False))
+        tell(json.dumps(sarif.data(result), indent=2, ensure_ascii=False))
     elif as_json:
-        typer.echo(json.dumps(report.data(result, model), indent=2, ensure_ascii=False))
+        tell(json.dumps(report.data(result, model), indent=2, ensure_ascii=False))
     else:
-        typer.echo(report.text(result, model), nl=False)
+        tell(report.text(result, model), nl=False)
     raise typer.Exit(1 if result.fails(chosen) else 0)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import reported
+from harness.cli.output import tell
 
 
 def doctor(
@@ -21,7 +22,7 @@ def doctor(
     with reported():
         diagnosis = diagnose(apps=paths or ())
     for line in diagnosis.lines():
-        typer.echo(line)
+        tell(line)
     raise typer.Exit(0 if diagnosis.can_run() else 1)
 
 
@@ -34,4 +35,4 @@ def clean(
 
     with reported():
         for line in cleaned(remove=yes, kept=kept):
-            typer.echo(line)
+            tell(line)

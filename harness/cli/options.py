@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.base import HarnessError, InputError, Mesh, did_you_mean
+from harness.cli.output import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -106,7 +107,7 @@ def reported() -> Iterator[None]:
     try:
         yield
     except HarnessError as error:
-        typer.echo(str(error), err=True)
+        tell(str(error), err=True)
         raise typer.Exit(ERROR) from error
 
 
@@ -126,9 +127,9 @@ def remarked(manifests: Manifests, how: ReadOptions) -> Manifests:
     from harness.api.schema import foreign
 
     for line in manifests.remarks:
-        typer.echo(line, err=True)
+        tell(line, err=True)
     if line := foreign.counted(manifests.resources):
-        typer.echo(line, err=True)
+        tell(line, err=True)
     unknown = next(filter(foreign.is_foreign, manifests.resources), None)
     if how.strict and (unknown or manifests.unread):
         what = f"{unknown} is of a kind that the harness doesn't read" if unknown else "not all could be read"
@@ -189,7 +190,7 @@ def model_of(
             (*manifests.batches, secrets), installed or None, placed or None, lenient=not how.strict
         )
         if model.state.assumed:
-            typer.echo(assumption(model.state.assumed), err=True)
+            tell(assumption(model.state.assumed), err=True)
         return model
     if paths or meshes or how.gateway_api:
         what = "--context goes with neither manifests, --mesh nor --gateway-api"
@@ -227,7 +228,7 @@ def taken_secrets(resources: Iterable[Resource]) -> tuple[Resource, ...]:
 
     secrets = certificates.assumed(resources)
     if line := certificates.assumption(secrets):
-        typer.echo(line, err=True)
+        tell(line, err=True)
     return secrets
 
 

@@ -22,6 +22,7 @@ from harness.cli.options import (
     manifests_of,
     reported,
 )
+from harness.cli.output import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def suggest(
         how = ReadOptions(recursive, namespace, strict, gateway_api)
         sources = _sources(paths or [], context, kubeconfig, how)
         summary = compose(sources, file, by_namespace=by_namespace, limit=limit, force=force)
-    typer.echo(summary, nl=False)
+    tell(summary, nl=False)
 
 
 def _sources(

@@ -25,6 +25,7 @@ from harness.cli.options import (
     reported,
     taken_secrets,
 )
+from harness.cli.output import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,12 +95,12 @@ def translate(
         if folder:
             writer.write(folder, files)
     if as_json:
-        typer.echo(json.dumps(report.data(made, proof), indent=2, ensure_ascii=False))
+        tell(json.dumps(report.data(made, proof), indent=2, ensure_ascii=False))
     elif folder:
-        typer.echo("".join(f"{folder / name}\n" for name in files), nl=False)
+        tell("".join(f"{folder / name}\n" for name in files), nl=False)
     else:
-        typer.echo(writer.manifests(made.translated, made.findings), nl=False)
-    typer.echo(report.text(made, proof), nl=False, err=True)
+        tell(writer.manifests(made.translated, made.findings), nl=False)
+    tell(report.text(made, proof), nl=False, err=True)
     fails = any(finding.severity in failing for finding in made.findings)
     raise typer.Exit(1 if fails or (proof and proof.unproven) else 0)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -24,7 +26,7 @@ from harness.manifests.spans import Document, Members, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from typing import BinaryIO
 
 Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -53,24 +55,56 @@ def keeping_all() -> Iterator[None]:
 def read_text(path: Path, limit: int) -> str:
     """Returns a file's text; raises InputError if it is larger than `limit` bytes, binary, or unreadable."""
     try:
-        size = path.stat().st_size
-        if size > limit:
-            raise InputError(
-                f"the file has {size:,} bytes, more than the {limit:,} that are read",
-                where=str(path),
-                todo="split it",
-            )
-        raw = path.read_bytes()
+        raw = _raw(path, limit)
     except OSError as error:
         raise InputError(f"can't be read: {error.strerror}", where=str(path)) from error
+    except ValueError as error:  # a NUL in its name
+        raise InputError(f"can't be read: {error}", where=repr(str(path))) from error
+    return decoded(raw, str(path))
+
+
+def _raw(path: Path, limit: int) -> bytes:
+    """A file's bytes. A pipe is read if it has a writer surely, as `<(…)` has: another could never end."""
+    status = path.stat()
+    if stat.S_ISFIFO(status.st_mode) and path.parent in _DESCRIPTORS:
+        with path.open("rb") as opened:
+            return bounded(opened, str(path), limit)
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError("can't be read: Is a directory", where=str(path))
+    if not stat.S_ISREG(status.st_mode):
+        what = "can't be read: it is a device, a pipe or a socket, not a file"
+        raise InputError(what, where=str(path), todo="name a file, or write `-` and pipe it in")
+    if status.st_size > limit:
+        raise _too_large(f"{status.st_size:,} bytes", str(path), limit)
+    with path.open("rb") as opened:
+        return bounded(opened, str(path), limit)
+
+
+_DESCRIPTORS = tuple(map(Path, ("/dev/fd", "/proc/self/fd")))
+
+
+def bounded(opened: BinaryIO, name: str, limit: int) -> bytes:
+    """Returns what a file or pipe has to the end; raises InputError if that is more than `limit` bytes."""
+    raw = opened.read(limit + 1)
+    if len(raw) > limit:
+        raise _too_large("more bytes", name, limit)
+    return raw
+
+
+def _too_large(size: str, name: str, limit: int) -> InputError:
+    return InputError(f"it has {size}, more than the {limit:,} that are read", where=name, todo="split it")
+
+
+def decoded(raw: bytes, name: str) -> str:
+    """Returns bytes as text; raises InputError for what isn't UTF-8, or binary."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"not UTF-8 text (byte 0x{raw[error.start]:02x} at offset {error.start})", where=str(path)
+            f"not UTF-8 text (byte 0x{raw[error.start]:02x} at offset {error.start})", where=name
         ) from error
     if "\0" in text:
-        raise InputError(f"not text: a NUL byte at offset {text.index(chr(0))}", where=str(path))
+        raise InputError(f"not text: a NUL byte at offset {text.index(chr(0))}", where=name)
     return text
 
 

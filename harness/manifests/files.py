@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.base.errors import HarnessError, InputError
 from harness.base.listing import some
 from harness.manifests import folders, kustomize
-from harness.manifests.documents import MAX_BYTES, keeping_all, parse, read_text
+from harness.manifests.documents import MAX_BYTES, bounded, decoded, keeping_all, parse, read_text
 from harness.manifests.objects import Reading, built, in_document, in_text, is_object
 from harness.manifests.places import in_file
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
 
 STDIN = Path("-")
+_INPUT = "standard input"
 _BUILDERS = 8
 """Kustomizations that are built at one time."""
 
@@ -104,7 +105,8 @@ class _Found:
 
     def at(self, path: Path) -> Iterable[Resource]:
         if path == STDIN:
-            return in_text(sys.stdin.read(), "standard input", self.reading, kept=True)
+            text = decoded(bounded(sys.stdin.buffer, _INPUT, MAX_BYTES), _INPUT)
+            return in_text(text, _INPUT, self.reading, kept=True)
         if not path.is_dir():
             return in_text(read_text(path, MAX_BYTES), str(path), self.reading)
         if folders.kustomization(path):

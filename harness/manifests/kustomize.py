@@ -26,6 +26,9 @@ _LOGGED = re.compile(r'[EF]\d{4} \S+ +\d+ \S+\] "command failed" err=<? *')
 _ORIGIN = "config.kubernetes.io/origin"
 """The annotation in which kubectl names an object's origin, if it is asked to (`originAnnotations`)."""
 
+SECONDS = 120
+"""How long kubectl may take for a kustomization."""
+
 Key = tuple[tuple[str, str], str, str]
 """An object's API version and kind, its namespace (empty if none is written) and name."""
 
@@ -105,7 +108,22 @@ def _fault(words: str) -> str:
 
 
 def _kubectl(kubectl: str, folder: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, check=False)
+    """What kubectl says, of a folder that can't be an option."""
+    try:
+        return subprocess.run(
+            [kubectl, "kustomize", "--", folder],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired as error:
+        what = f"kubectl kustomize hasn't ended after {SECONDS} s"
+        raise InputError(
+            what, where=folder, todo="see what it waits for: bases by URL are fetched"
+        ) from error
 
 
 @lru_cache(maxsize=1_024)

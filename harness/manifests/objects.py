@@ -29,6 +29,10 @@ Locate: TypeAlias = "Callable[[Document, KeyPath], Location]"
 _TEMPLATE = re.compile(r"\{\{|\$\{|\$\(")
 """How templates that people fill in begin: of Helm, of shells, of make."""
 
+_NO_NAME = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029/%\\]|^\.\.?$|(?<=.{253}).")
+_NO_NAMESPACE = re.compile(r"[^A-Za-z0-9_-]|(?<=.{63}).")
+"""What can't stand in a name: it is a part of a path, and of a line [Kubernetes: object names and IDs]."""
+
 _NAMELESS = {"IstioOperator": "installed-state"}
 """Kinds whose objects a tool takes without a name, and the name that it gives to them in a cluster."""
 
@@ -138,6 +142,17 @@ def _resource(data: dict[str, Any], where: Location, reading: Reading) -> Resour
         if _TEMPLATE.search(written := str(metadata.get(key))):
             place, todo = Place(where, f"metadata.{key}", data), "render it first (helm template, envsubst …)"
             raise InputError("an unrendered template", where=place, why=written, todo=todo)
+
+    for key, forbidden in (("name", _NO_NAME), ("namespace", _NO_NAMESPACE)):
+        written = metadata.get(key) or ""
+        if isinstance(written, str) and (fault := forbidden.search(written)):
+            place = Place(where, f"metadata.{key}", data)
+            raise InputError(
+                f"{kind} with a {key} that no cluster takes: {written[:100]!r}",
+                where=place,
+                why="it is too long" if len(written) > 63 else f"{fault[0]!r} can't be in it",
+                todo="name it as Kubernetes does: letters, digits, - and .",
+            )
 
     def wrong(field: str, what: str, todo: str = "") -> InputError:
         words = f"{kind} {metadata['name']}: metadata.{field} must be {what}"

@@ -10,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from harness.base import Mesh, ObjectName
+from harness.base.display import redacted, redacted_header
 from harness.base.files import write_text
 from harness.run import layout, written
 
@@ -102,7 +103,7 @@ class Recorder:
     def write(self) -> None:
         """Writes the file anew, with all that was noted so far."""
         cases = [case.data() for case in self._cases.values() if case.requests or case.statuses]
-        write_text(self._path, layout.text("Recorded by the harness", self._versions, cases))
+        write_text(self._path, layout.text("Recorded by the harness", self._versions, cases), private=True)
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,12 @@ def sample_of(request: Request, outcomes: Outcomes) -> Json:
     return {
         "from": "the host" if request.through else str(request.source),
         **({"method": request.method} if request.method != "GET" else {}),
-        "url": request.url,
-        **({"headers": dict(request.headers)} if request.headers else {}),
+        "url": redacted(request.url),
+        **(
+            {"headers": {name: redacted_header(name, value) for name, value in request.headers}}
+            if request.headers
+            else {}
+        ),
         **({"new_connections": True} if request.new_connection else {}),
         **({"through": str(request.through)} if request.through else {}),
         **({"pod": str(request.pod)} if request.pod else {}),
@@ -193,7 +198,7 @@ def observed(outcome: Outcome) -> Json:
     saw = outcome.server_saw
     if saw is not None:
         headers = _headers(saw.headers, _LEFT_OUT_AT_SERVER)
-        entry["server_saw"] = {"path": saw.path, "host": saw.host, "headers": headers}
+        entry["server_saw"] = {"path": redacted(saw.path), "host": saw.host, "headers": headers}
     headers = _headers(outcome.headers, _LEFT_OUT_OF_ANSWERS)
     if headers:
         entry["response_headers"] = headers
@@ -210,13 +215,13 @@ def _headers(headers: Iterable[tuple[str, str]], left_out: re.Pattern[str]) -> d
             continue
         if name == "server" and value not in _PROXIES:
             continue
-        value = _redacted(value)
+        value = _redacted(redacted_header(name, value))
         kept[name] = f"{kept[name]}, {value}" if name in kept else value
     return dict(sorted(kept.items()))
 
 
 def _redacted(text: str) -> str:
-    return _HASH.sub("Hash=<hash>", written.ADDRESS.sub("<ip>", text))
+    return _HASH.sub("Hash=<hash>", written.ADDRESS.sub("<ip>", redacted(text)))
 
 
 def _age(resource: Resource) -> tuple[bool, str, str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from harness.base.display import line
 from harness.base.errors import InputError
 from harness.base.files import write_text
 from harness.model.state.tables import grouped
@@ -60,6 +61,8 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
     """
     for name in texts:
         file = folder / name
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise InputError(f"{name!r} would be written outside of the folder", where=str(folder))
         if file.suffix == ".yaml" and file.exists() and not _ours(file):
             what = "would be replaced, but isn't from a translation"
             raise InputError(what, where=str(file), todo="choose another folder")
@@ -79,9 +82,9 @@ def _comments(made: Translated, by_origin: Mapping[str, list[Finding]]) -> str:
     lines = []
     for origin in made.origins:
         where = f" ({origin.place()})" if origin.where else ""
-        lines.append(f"# from {origin}{where}")
+        lines.append(line(f"# from {origin}{where}"))
         for finding in by_origin.get(str(origin), ()):
-            text = f"{finding.severity} [{finding.topic}] {finding.subject}: {finding.why}"
+            text = line(f"{finding.severity} [{finding.topic}] {finding.subject}: {finding.why}")
             lines += textwrap.wrap(
                 text, _WIDTH, initial_indent="#   ", subsequent_indent="#     ", break_long_words=False
             )
