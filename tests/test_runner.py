@@ -246,7 +246,7 @@ class TestRun:
         with pytest.raises(StageError, match="wants to run `echo 'a b'` on this machine") as caught:
             runner.reach(0)
         assert provider.calls == []
-        assert "--allow-run" in caught.value.todo
+        assert "--harness-allow-run" in caught.value.todo
 
     def test_runs_where_it_is_allowed(self):
         provider = Scripted(OK, Basis.OBSERVED)

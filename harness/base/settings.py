@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
-from typing import TYPE_CHECKING
 
 from harness.base.errors import InputError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class OnDrift(StrEnum):
@@ -51,14 +47,15 @@ class Confidence:
 
 def _refuse_unless(holds: bool, name: str, value: float, words: str) -> None:
     if not holds:
-        raise InputError(f"{value:g} isn't {words}", where=f"--{name}")
+        raise InputError(f"{value:g} isn't {words}", where=f"--harness-{name}")
 
 
 @dataclass(frozen=True)
 class Knob:
-    """A setting by its name: option `--name`, environment `HARNESS_NAME`, ini key `harness_name`.
+    """A setting by its name: option `--harness-name`, environment `HARNESS_NAME`, ini key `harness_name`.
 
-    The option wins over the environment, the environment over the file. A `flag` is on or off;
+    Without the prefix the option is understood, too, where no other plugin and no conftest has it. The option
+    wins over the environment, the environment over the file. A `flag` is on or off;
     `many` options may be given several times (in the environment and in files: separated by spaces).
     """
 
@@ -72,6 +69,11 @@ class Knob:
 
     @property
     def option(self) -> str:
+        return f"--harness-{self.name}"
+
+    @property
+    def short(self) -> str:
+        """The option without its prefix."""
         return f"--{self.name}"
 
     @property
@@ -82,17 +84,19 @@ class Knob:
     def ini(self) -> str:
         return f"harness_{self.name.replace('-', '_')}"
 
-    @property
-    def destination(self) -> str:
-        return self.name if self.theirs else self.ini
-
 
 KNOBS = (
     Knob(
         "provider",
         "where scenarios run: model (default; in process), kind (real clusters, made and deleted) or "
-        "context (a cluster that is there, named by --context)",
+        "context (a cluster that is there, named by --harness-context)",
         "model",
+    ),
+    Knob(
+        "scenarios",
+        "where scenarios are: folders of this name, or this path, below the root (default: scenarios)",
+        "scenarios",
+        many=True,
     ),
     Knob("context", "the kubeconfig context to run on; the current one is never taken"),
     Knob("kubeconfig", "the kubeconfig that has the context; kubectl's if absent", theirs=True),
@@ -101,7 +105,7 @@ KNOBS = (
     Knob("timelines", "a folder for what happened in transitions, as JSON; else in the bundle, if it failed"),
     Knob("report-json", "a file for the run's report, as JSON"),
     Knob("until", "the last stage that is brought about; a kept cluster then stays as it is"),
-    Knob("from", "the stage to go on to, on the cluster that an earlier run left (--reuse)"),
+    Knob("from", "the stage to go on to, on the cluster that an earlier run left (--harness-reuse)"),
     Knob("allow-run", "let scenarios run commands on this machine", flag=True),
     Knob("health", "after which stages the meshes check themselves: each (default) or none", "each"),
     Knob("drift", "where model and cluster disagree: fail, warn (default) or ignore", "warn"),
@@ -138,12 +142,3 @@ KNOBS = (
     Knob("deviation", "by how much a share must be off to be told; of small shares half is told", "0.05"),
     Knob("most-requests", "the most requests of one expectation's sample", "250000"),
 )
-
-
-SCENARIO_SUFFIXES = (".yaml", ".yml")
-SCENARIO_FOLDER = "scenarios"
-
-
-def is_scenario(path: Path) -> bool:
-    """Returns whether a file is a scenario by its place: YAML below a folder `scenarios`."""
-    return path.suffix in SCENARIO_SUFFIXES and SCENARIO_FOLDER in path.parts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.base import HarnessError
-from harness.base.settings import SCENARIO_SUFFIXES, is_scenario
+from harness.base.scenario_files import FOLDER, SUFFIXES, is_below, is_meant
 from harness.cli.output import tell
 
 if TYPE_CHECKING:
@@ -72,5 +72,5 @@ def schema() -> None:
 def _scenario_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = (file for suffix in SCENARIO_SUFFIXES for file in path.rglob(f"*{suffix}"))
-    return sorted(file for file in files if is_scenario(file.resolve()))
+    files = (file for suffix in SUFFIXES for file in path.rglob(f"*{suffix}"))
+    return sorted(file for file in files if is_below(file.resolve(), (FOLDER,)) and is_meant(file))

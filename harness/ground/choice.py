@@ -50,7 +50,8 @@ class Knobs:
     def many(self, name: str) -> tuple[str, ...]:
         """Returns all values of a knob that may be given several times."""
         values = self._chosen(self.knobs[name])
-        return tuple(values.split()) if isinstance(values, str) else tuple(values or ())
+        values = values or self.knobs[name].default
+        return tuple(values.split()) if isinstance(values, str) else tuple(values)
 
     def number(self, name: str) -> float:
         """Returns a knob's value as a finite number; raises InputError if it isn't one."""
@@ -84,7 +85,9 @@ class Knobs:
         return Path(text) if text else None
 
     def _chosen(self, knob: Knob) -> str | list[str] | None:
-        value: str | list[str] | None = self.config.getoption(knob.destination, default=None)
+        value: str | list[str] | None = self.config.getoption(knob.ini, default=None)
+        if not value and knob.theirs:
+            value = self.config.getoption(knob.name, default=None)  # pytest-kind's
         return value or os.environ.get(knob.variable) or self.config.getini(knob.ini)
 
 
@@ -105,7 +108,8 @@ class Choice:
         name = self.knobs.text("provider")
         if name not in PROVIDERS:
             raise InputError(
-                f"unknown provider {name!r}; {did_you_mean(name, PROVIDERS)}", where="--provider"
+                f"unknown provider {name!r}; {did_you_mean(name, PROVIDERS)}",
+                where=self.knobs.knobs["provider"].option,
             )
         return name
 
@@ -190,7 +194,7 @@ class Choice:
         version, charts = knobs.text(f"{mesh}-version"), knobs.text(f"{mesh}-charts")
         manifests = knobs.text(f"{mesh}-manifests")
         if charts and manifests:
-            raise InputError("charts or manifests, not both", where=f"--{mesh}-charts")
+            raise InputError("charts or manifests, not both", where=f"--harness-{mesh}-charts")
         if manifests:
             return Installation(version, Installer.MANIFESTS, manifests)
         values = knobs.path("istio-config" if mesh is Mesh.ISTIO and not charts else f"{mesh}-values")

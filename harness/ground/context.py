@@ -84,7 +84,8 @@ class ContextProvider(ClusterProvider):
         if self.settings.install_mesh:
             return super().lacking(mesh, wanted)
         there = "isn't healthy" if self._at.planes[mesh].installed() else "isn't installed"
-        return f"{mesh} {there} in context {self.settings.context}: install it, or allow that: --install-mesh"
+        where = f"{mesh} {there} in context {self.settings.context}"
+        return f"{where}: install it, or allow that: --harness-install-mesh"
 
     def install(self, mesh: Mesh, wanted: Installation = DEFAULT) -> None:
         """Takes the mesh that is there; installs one, which then stays, if that is allowed."""
@@ -100,7 +101,7 @@ class ContextProvider(ClusterProvider):
         if mesh not in self._installed_here:
             raise StageError(
                 f"{mesh} isn't uninstalled: its control plane is someone else's",
-                todo="leave it out of `uninstall`, or run the scenario with --provider kind",
+                todo="leave it out of `uninstall`, or run the scenario with --harness-provider kind",
             )
         super().uninstall(mesh)
 

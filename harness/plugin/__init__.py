@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
+from argparse import SUPPRESS, ArgumentError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,10 +14,11 @@ from harness.plugin.imports import import_as_written
 import_as_written("harness")  # before the imports that follow
 
 from harness.base import HarnessError
-from harness.base.settings import KNOBS, SCENARIO_SUFFIXES, is_scenario
+from harness.base.scenario_files import SUFFIXES, is_below, is_meant, is_other_tool
+from harness.base.settings import KNOBS
 from harness.plugin import fixtures
 from harness.plugin.reporting import ATTRIBUTE, Reporting
-from harness.plugin.session import PARTS, PROPERTY, RUNS, Runs
+from harness.plugin.session import FOLDERS, PARTS, PROPERTY, RUNS, Runs
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,17 +26,31 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
+    from harness.base.settings import Knob
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "service mesh scenarios")
     for knob in KNOBS:
         text = f"{knob.help} (environment: {knob.variable})"
-        if knob.flag:
-            group.addoption(knob.option, dest=knob.destination, action="store_true", help=text)
-        elif not (knob.theirs and find_spec("pytest_kind")):
-            action = "append" if knob.many else "store"
-            group.addoption(knob.option, dest=knob.destination, action=action, default=None, help=text)
+        group.addoption(knob.option, dest=knob.ini, help=text, **_kept(knob))
         parser.addini(knob.ini, knob.help, default="")
+
+
+def _kept(knob: Knob) -> dict[str, Any]:
+    """How an option's values are kept."""
+    return {"action": "store_true" if knob.flag else "append" if knob.many else "store", "default": None}
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(parser: pytest.Parser) -> Generator[None, object, object]:
+    """Adds the options without their prefix, once all others are there: whose name is taken isn't added."""
+    result = yield
+    group = parser.getgroup("harness", "service mesh scenarios")
+    for knob in KNOBS:
+        with suppress(ValueError, ArgumentError):
+            group.addoption(knob.short, dest=knob.ini, help=SUPPRESS, **_kept(knob))
+    return result
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,35 +63,59 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if _is_worker(session.config):
-        return
+    """Checks what is asked for by options; what an environment says mustn't end an unrelated run."""
+    config = session.config
+    if not _is_worker(config) and any(config.getoption(knob.ini, default=None) for knob in KNOBS):
+        _preflight(config)
+
+
+def _preflight(config: pytest.Config) -> None:
     try:
-        session.config.stash[RUNS].preflight()
+        config.stash[RUNS].preflight()
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
 
 
+def pytest_collection(session: pytest.Session) -> None:
+    config = session.config
+    config.stash[FOLDERS] = config.stash[RUNS].knobs.many("scenarios")
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    named = file_path.suffix in SCENARIO_SUFFIXES and parent.session.isinitpath(file_path)
-    if named or is_scenario(file_path):
-        from harness.plugin.collection import ScenarioFile
+    if file_path.suffix not in SUFFIXES:
+        return None
+    if parent.session.isinitpath(file_path):
+        collected = is_meant(file_path) or not is_other_tool(file_path)
+    else:
+        root, folders = parent.config.rootpath, parent.config.stash[FOLDERS]
+        below = file_path.is_relative_to(root) and is_below(file_path.relative_to(root), folders)
+        collected = below and is_meant(file_path)
+    if not collected:
+        return None
+    from harness.plugin.collection import ScenarioFile
 
-        return ScenarioFile.from_parent(parent, path=file_path)
-    return None
+    return ScenarioFile.from_parent(parent, path=file_path)
 
 
+@pytest.hookimpl(trylast=True)  # after what shuffles items
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if _is_worker(config) or "harness.plugin.collection" not in sys.modules:
-        return
-    from harness.plugin.collection import CheckItem
+    checks = []
+    if "harness.plugin.collection" in sys.modules:
+        from harness.plugin.collection import CheckItem, in_order
 
-    scenarios = {item.scenario.path: item.scenario for item in items if isinstance(item, CheckItem)}
-    if not scenarios:
+        items[:] = in_order(items)
+        checks = [item for item in items if isinstance(item, CheckItem)]
+    if _is_worker(config):
         return
+    if checks or any("cluster" in getattr(item, "fixturenames", ()) for item in items):
+        _preflight(config)
+    if not checks:
+        return
+    scenarios = {item.scenario.path: item.scenario for item in checks}
     try:
         window = config.stash[RUNS].window(scenarios.values())
         if window is not None:
-            outside = [item for item in items if isinstance(item, CheckItem) and item.order not in window]
+            outside = [item for item in checks if item.order not in window]
             items[:] = [item for item in items if item not in outside]
             config.hook.pytest_deselected(items=outside)
         if not config.option.collectonly:
@@ -106,8 +146,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     rows: list[dict[str, Any]] = []
-    for reports in terminalreporter.stats.values():
-        for report in reports:
+    for category, reports in terminalreporter.stats.items():
+        for report in reports if category != "rerun" else ():
             if isinstance(report, pytest.TestReport) and report.when == "call":
                 rows += [dict(value) for name, value in report.user_properties if name == PROPERTY]  # type: ignore[call-overload]
     if rows and config.get_verbosity() > -2:
@@ -132,10 +172,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tells a worker which cluster it shares: it is made here, in the process that outlives them all."""
+    asked = any(node.config.getoption(knob.ini, default=None) for knob in KNOBS)
     try:
         node.workerinput.update(node.config.stash[RUNS].share())
     except HarnessError as error:
-        raise pytest.UsageError(str(error)) from error
+        if asked:
+            raise pytest.UsageError(str(error)) from error
 
 
 def _is_worker(config: pytest.Config) -> bool:

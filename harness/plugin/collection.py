@@ -8,14 +8,15 @@ import pytest
 
 from harness.base import HarnessError
 from harness.expectations import Result
-from harness.plugin.session import PROPERTY, RUNS
+from harness.plugin.node_id import part
+from harness.plugin.session import PARTS, PROPERTY, RUNS
 from harness.report.terminal import beside, explained, summary
 from harness.run.runner import UnreachableError
 from harness.run.shadow import DriftWarning
 from harness.scenario import load_scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from harness.expectations import Verdict
@@ -58,6 +59,26 @@ def row(
     }
 
 
+def in_order(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Returns items with each scenario's together, at the place of its first one, in the order of its file.
+
+    Its stages build on each other: shuffled (by pytest-randomly, say) each change of stage would run again.
+    """
+    by_file: dict[Path, list[CheckItem]] = {}
+    for item in items:
+        if isinstance(item, CheckItem):
+            by_file.setdefault(item.path, []).append(item)
+    ordered: list[pytest.Item] = []
+    for item in items:
+        if not isinstance(item, CheckItem):
+            ordered.append(item)
+        elif item.path in by_file:
+            checks = by_file.pop(item.path)
+            checks.sort(key=lambda check: check.place)
+            ordered += checks
+    return ordered
+
+
 class ScenarioFile(pytest.File):
     """A scenario file."""
 
@@ -67,7 +88,7 @@ class ScenarioFile(pytest.File):
         except HarnessError as error:
             raise self.CollectError(str(error)) from error
         for stage in self.scenario.stages:
-            yield StageCollector.from_parent(self, name=stage.name, stage=stage)
+            yield StageCollector.from_parent(self, name=part(stage.name), stage=stage)
 
 
 class StageCollector(pytest.Collector):
@@ -107,7 +128,13 @@ class CheckItem(pytest.Item):
     def order(self) -> int:
         return self.scenario.stages.index(self.stage)
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands in its scenario: its stage, and its place in that."""
+        return self.order, self.stage.checks.index(self.check)
+
     def runtest(self) -> None:
+        self._forget()
         try:
             verdict = self.config.stash[RUNS].runner(self.scenario).judge(self.stage, self.check)
         except UnreachableError as error:
@@ -130,10 +157,14 @@ class CheckItem(pytest.Item):
         if verdict.result is not Result.PASS:
             raise ExpectationError(explained(self.stage, self.check, verdict))
 
+    def _forget(self) -> None:
+        """Forgets what an earlier run of it said: pytest-rerunfailures runs an item again."""
+        self.user_properties[:] = [each for each in self.user_properties if each[0] != PROPERTY]
+        self.stash.setdefault(PARTS, []).clear()
+
     def _note(self, result: str, *, seen: str, verdict: Verdict | None = None) -> None:
         """Leaves the verdict with the report, for the table, JUnit and other workers' processes."""
-        order = (self.order, self.stage.checks.index(self.check))
-        noted = row(self.nodeid.partition("::")[0], order, self.stage, self.check, result, seen, verdict)
+        noted = row(self.nodeid.partition("::")[0], self.place, self.stage, self.check, result, seen, verdict)
         self.user_properties.append((PROPERTY, noted))
         file, at = self.nodeid.partition("::")[0], (self.scenario, self.stage, self.check)
         self.config.stash[RUNS].tell(self, file, at, result, seen, verdict)

@@ -64,6 +64,8 @@ class Reporting:
         self._problems.append(("pytest", str(excrepr)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if str(report.outcome) == "rerun":  # pytest-rerunfailures': the last one counts
+            return
         parts = getattr(report, ATTRIBUTE, ())
         for part in parts:
             self._collected.add(part)
@@ -90,7 +92,8 @@ class Reporting:
         from harness.report.document.models import Run
 
         knobs = self._runs.knobs
-        settings = {name.replace("_", "-"): value for name, value in asdict(self._runs.confidence()).items()}
+        told = asdict(self._runs.confidence()).items()
+        settings = {name.replace("_", "-"): value for name, value in told if value is not None}
         return Run(
             provider=self._runs.kind,
             basis="predicted" if self._runs.kind == "model" else "observed",

@@ -75,12 +75,22 @@ class Runs:
             self.knobs.positive(name)
         for knob, valid in {"health": HEALTH, "drift": tuple(OnDrift)}.items():
             if self.knobs.text(knob) not in valid:
-                raise InputError(did_you_mean(self.knobs.text(knob), valid), where=f"--{knob}")
+                raise InputError(did_you_mean(self.knobs.text(knob), valid), where=f"--harness-{knob}")
         if self.recorder is not None and self.kind == "model":
-            raise InputError("nothing is observed on the model", where="--record", todo="choose a --provider")
+            raise InputError(
+                "nothing is observed on the model",
+                where="--harness-record",
+                todo="choose a --harness-provider",
+            )
         if self.config.getoption("numprocesses", default=None):
             bounded = self.knobs.text("from") or self.knobs.text("until")
-            what = "--record needs" if self.recorder else "--from and --until need" if bounded else ""
+            what = (
+                "--harness-record needs"
+                if self.recorder
+                else "--harness-from and --harness-until need"
+                if bounded
+                else ""
+            )
             if what:
                 raise InputError(f"{what} one process", todo="leave -n out")
         if self.kind != "model":
@@ -238,7 +248,7 @@ class Runs:
         """
         self.leave()
         if self.recorder is not None:
-            self.recorder.write()
+            self._cleaning(self.recorder.write, "the record")
         provider, self._provider = self._provider, None
         if provider is not None:
             self._cleaning(provider.close, "the provider")
@@ -319,5 +329,7 @@ def _file_name(text: str) -> str:
 
 
 RUNS = pytest.StashKey[Runs]()
+FOLDERS = pytest.StashKey[tuple[str, ...]]()
+"""Where scenarios are looked for."""
 PARTS = pytest.StashKey[list[dict[str, Any]]]()
 """What a report tells of an item's verdicts."""

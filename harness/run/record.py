@@ -103,6 +103,8 @@ class Recorder:
     def write(self) -> None:
         """Writes the file anew, with all that was noted so far."""
         cases = [case.data() for case in self._cases.values() if case.requests or case.statuses]
+        if not self._cases:  # nothing was asked: an unrelated run leaves files alone
+            return
         write_text(self._path, layout.text("Recorded by the harness", self._versions, cases), private=True)
 
 

@@ -20,15 +20,17 @@ def window(scenarios: Collection[Scenario], first: str, last: str) -> range:
     """
     if len(scenarios) != 1:
         files = ", ".join(str(scenario.path) for scenario in scenarios)
-        raise InputError("--from and --until are about one scenario", why=files, todo="name one file")
+        raise InputError(
+            "--harness-from and --harness-until are about one scenario", why=files, todo="name one file"
+        )
     [scenario] = scenarios
     names = [stage.name for stage in scenario.stages]
-    for option, name in (("--from", first), ("--until", last)):
+    for option, name in (("--harness-from", first), ("--harness-until", last)):
         if name and name not in names:
             raise InputError(f"unknown stage {name!r}; {did_you_mean(name, names)}", where=option)
     places = range(names.index(first) if first else 0, names.index(last) + 1 if last else len(names))
     if not places:
-        raise InputError(f"stage {first!r} comes after {last!r}", where="--from")
+        raise InputError(f"stage {first!r} comes after {last!r}", where="--harness-from")
     return places
 
 
@@ -39,14 +41,14 @@ def resumable(cluster: str | None, scenario: Scenario, start: int) -> Entry:
     """
     if cluster is None:
         raise InputError(
-            "--from goes on where an earlier run stopped, and no cluster is kept",
-            where="--from",
-            todo="add --reuse, and the --cluster-name of that run",
+            "--harness-from goes on where an earlier run stopped, and no cluster is kept",
+            where="--harness-from",
+            todo="add --harness-reuse, and the --cluster-name of that run",
         )
     entry = Journal(cluster).read()
     obstacle = _obstacle(entry, cluster, scenario, start)
     if entry is None or obstacle:
-        raise InputError(obstacle, where="--from", todo="begin anew: leave --from out")
+        raise InputError(obstacle, where="--harness-from", todo="begin anew: leave --harness-from out")
     return entry
 
 

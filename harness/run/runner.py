@@ -191,7 +191,7 @@ class Runner:
             return f"{where} didn't reach stage {names[0]!r}"
         later = names[self._reached + 1 :]
         where = f"{where} is at stage {names[self._reached]!r}"
-        again = f"--reuse --cluster-name {self.provider.kept_as}"
+        again = f"--harness-reuse --cluster-name {self.provider.kept_as}"
         return f"{where}; go on with {again} --from {later[0]!r}" if later else where
 
     def close(self) -> None:

@@ -273,7 +273,7 @@ class Run(Step):
             raise RefusedCommandError(
                 f"the scenario wants to run `{self.text}` on this machine",
                 why="commands of scenarios are refused unless they are allowed",
-                todo="--allow-run, if you trust the scenario",
+                todo="--harness-allow-run, if you trust the scenario",
             )
         site.provider.run(self.argv)
 

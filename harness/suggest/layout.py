@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.api.node import live
 from harness.base.errors import InputError
 from harness.base.files import write_text
-from harness.base.settings import SCENARIO_FOLDER
+from harness.base.scenario_files import FOLDER
 from harness.base.vocabulary import Workload
 from harness.scenario.schema import scenario_schema
 from harness.suggest import writer
@@ -45,7 +45,7 @@ class Layout:
         """
         place = file.parent
         for parent in file.absolute().parents:
-            if parent.name == SCENARIO_FOLDER:
+            if parent.name == FOLDER:
                 place = Path(relpath(parent.parent))
         return cls(file, place / f"{file.stem}-{_MANIFESTS}", sources, used)
 

@@ -151,9 +151,9 @@ def _too_many(share: float, off: float, confidence: Confidence, requests: str) -
     return InputError(
         f"telling a share of {100 * share:.4g} % from one that is off by {100 * off:.4g} points takes "
         f"{requests} requests",
-        why=f"at most {confidence.most:,} are sent (--most-requests), at --false-fail "
-        f"{confidence.false_fail:g} and --false-pass {confidence.false_pass:g}",
-        todo="raise --most-requests, or --deviation where it is the smaller of the two, or the probabilities",
+        why=f"at most {confidence.most:,} are sent (--harness-most-requests), at --harness-false-fail "
+        f"{confidence.false_fail:g} and --harness-false-pass {confidence.false_pass:g}",
+        todo="raise --harness-most-requests, a smaller --harness-deviation, or the probabilities",
     )
 
 

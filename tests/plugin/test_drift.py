@@ -108,8 +108,11 @@ def test_what_drift_does_to_what_holds(run, pytester, options, outcomes, warned)
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--drift", "loud"], "*--drift: *fail, ignore, warn*"),
-        (["--provider", "model", "--record", "x.yaml"], "*--record: nothing is observed on the model*"),
+        (["--drift", "loud"], "*--harness-drift: *fail, ignore, warn*"),
+        (
+            ["--provider", "model", "--record", "x.yaml"],
+            "*--harness-record: nothing is observed on the model*",
+        ),
     ],
 )
 def test_wrong_usage(run, options, why):

@@ -189,10 +189,10 @@ def test_a_file_named_to_pytest_is_taken(shop: pytest.Pytester):
 @pytest.mark.parametrize(
     ("arguments", "environment", "words"),
     [
-        (["--provider", "knid"], {}, "--provider: unknown provider 'knid'; did you mean kind?"),
+        (["--provider", "knid"], {}, "--harness-provider: unknown provider 'knid'; did you mean kind?"),
         ([], {"HARNESS_PROVIDER": "knid"}, "unknown provider 'knid'"),
         (["--provider", "kind"], {"PATH": ""}, "a kind cluster can't be made here"),
-        (["--settle", "soon"], {}, "--settle: 'soon' isn't a number"),
+        (["--settle", "soon"], {}, "--harness-settle: 'soon' isn't a number"),
     ],
 )
 def test_wrong_usage_is_one_error(

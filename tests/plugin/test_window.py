@@ -49,13 +49,19 @@ def test_stages_in_the_window_run(three: pytest.Pytester, options, stages, left_
 
 # name: (options, words)
 WRONG = {
-    "an unknown stage": (["--until", "canry"], "--until: unknown stage 'canry'; did you mean canary?"),
+    "an unknown stage": (
+        ["--until", "canry"],
+        "--harness-until: unknown stage 'canry'; did you mean canary?",
+    ),
     "the wrong way round": (
         ["--from", "after", "--until", "before"],
-        "--from: stage 'after' comes after 'before'",
+        "--harness-from: stage 'after' comes after 'before'",
     ),
-    "several processes": (["--until", "canary", "-n", "2"], "--from and --until need one process"),
-    "no such check": (["--health", "often"], "--health: valid: each, none"),
+    "several processes": (
+        ["--until", "canary", "-n", "2"],
+        "--harness-from and --harness-until need one process",
+    ),
+    "no such check": (["--health", "often"], "--harness-health: valid: each, none"),
 }
 
 
@@ -69,7 +75,7 @@ def test_wrong_use_is_told_before_anything_starts(three: pytest.Pytester, option
 def test_it_is_about_one_scenario(three: pytest.Pytester):
     (three.path / "scenarios/other.yaml").write_text(THREE)
     result = three.runpytest("scenarios", "--until", "canary")
-    assert "--from and --until are about one scenario" in result.stderr.str()
+    assert "--harness-from and --harness-until are about one scenario" in result.stderr.str()
 
 
 def test_a_command_is_left_to_clusters(three: pytest.Pytester):

@@ -28,7 +28,7 @@ BEFORE = f"{MANAGER}/before"
 """The annotation of such a namespace that keeps the labels and annotations which the run changed (JSON)."""
 
 _WHOLE_CLUSTER = "it belongs to the whole cluster, which is someone else's"
-_ELSEWHERE = "do it yourself, or run the scenario with --provider kind"
+_ELSEWHERE = "do it yourself, or run the scenario with --harness-provider kind"
 
 
 class Guest(Applier):
