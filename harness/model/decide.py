@@ -28,7 +28,7 @@ _OWN_HOST = ("localhost", "127.0.0.1", "::1")
 """What a pod calls itself: kube-proxy and proxies leave that alone."""
 
 _MAX_DEPTH = 8
-"""Applications call applications; a longer chain than this is taken for a loop."""
+"""Applications call applications, and gateways send on; a longer chain than this is taken for a loop."""
 
 
 def decide(state: State, request: Request) -> Outcomes:
@@ -191,7 +191,10 @@ def _received(state: State, arrival: Arrival, depth: int) -> Answers:
     """What a pod answers: its data plane takes the connection, unless that goes round it."""
     server = arrival.server
     if depth == 0:
-        raise NotModelledError(f"{server.workload}'s proxy asks without end whether it may answer")
+        raise NotModelledError(
+            f"a request that comes to {server.workload} without end isn't modelled",
+            why="what it leads to asks, or sends it on to, the same pods again",
+        )
     _check_control_plane(state, server)
     plane = planes.of(server)
     if past := plane.inbound_bypass(state, arrival):
@@ -215,7 +218,7 @@ def _taken(state: State, plane: DataPlane, arrival: Arrival, pod: Pod, depth: in
         return certain(failed, built_in(Action.FAILED, text, server.workload, arrival.tls))
 
     def onward(inner: Arrival) -> Answers:
-        side = ClientSide(state, pod, lambda last: _arrive(state, last, depth))
+        side = ClientSide(state, pod, lambda last: _arrive(state, last, depth - 1))
         return planes.of(pod).pass_on(side, inner)
 
     def serve(inner: Arrival) -> Answers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -115,6 +116,16 @@ def test_addresses_outside_are_tried_as_a_gateway_sees_them(trusted: int):
 
     for field in ("ipBlocks", "remoteIpBlocks"):
         found = differing(side("198.51.100.0/24", field), side("198.51.100.0/25", field))
-        assert {each.request.address for each in found} <= {"198.51.100.128", "203.0.113.7"}
+        outside = [each for each in found if each.request.through]
+        assert {each.request.address for each in outside} <= {"198.51.100.128", "203.0.113.7"}
         assert "198.51.100.128" in {each.request.address for each in found}
         assert differing(side("198.51.100.0/24", field), side("198.51.100.7/24", field)) == []
+
+
+def test_gateways_are_called_from_inside_too():
+    edge = WORLD.get("", "Service", "istio-system", "istio-ingressgateway")
+    spec = {**edge.data["spec"], "selector": {"istio": "nowhere"}}
+    closed = changes.apply(WORLD, [replace(edge, data={**edge.data, "spec": spec})])
+    found = differing(WORLD, closed)  # nothing listens there, and then nothing is there
+    assert {each.service.name for each in found if each.service} >= {"istio-ingressgateway"}
+    assert not [each for each in found if each.request.through]

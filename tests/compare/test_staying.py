@@ -24,7 +24,7 @@ def staying(*after):
 def test_it_loses_mutual_tls_and_that_is_the_meshes_doing():
     found, own = staying()
     plain = [each for each in own if each.parts == ("mutual",)]
-    assert {each.service.name for each in plain} == {"web", "new"}
+    assert {each.service.name for each in plain} == {"web", "new", "istio-ingressgateway"}
     assert all(allowed(each, ["*:stays-behind"]) for each in plain)
     assert any(f"also at: Service shop/{name}:80" in text(found) for name in ("web", "new"))
 

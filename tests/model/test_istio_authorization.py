@@ -330,7 +330,7 @@ def test_an_authorizer_that_needs_itself_is_named():
         "extensionProviders: [{name: p, envoyExtAuthzHttp: {service: asked.ist.svc.cluster.local, port: 80}}]"
     )
     everybody = policy("{action: CUSTOM, provider: {name: p}, rules: [{}]}", "istio-system/p")
-    with pytest.raises(NotModelledError, match="asks without end"):
+    with pytest.raises(NotModelledError, match="comes to ist/asked without end"):
         outcomes([*inside, mesh_config(provider), everybody])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.base.errors import NotModelledError
 from harness.base.resources import Resource
 from harness.model import Refused, changes
 from tests.model.clusters import ISTIO, app, cluster, deployment, resource, send, told
@@ -469,3 +470,9 @@ def test_refused(spec, words):
     with pytest.raises(Refused) as refused:
         changes.apply(WORLD, [resource("Gateway", "ist/g", spec)])
     assert words in refused.value.what
+
+
+def test_a_gateway_that_leads_back_to_itself_is_undecided():
+    round_and_round = bound("http", to(f"{GATEWAY}.svc.cluster.local", "uri: {prefix: /}", "80"))
+    with pytest.raises(NotModelledError, match="istio-ingressgateway without end"):
+        asked(f"http://{GATEWAY}/", gateway(server(80, "HTTP", "'*'")), round_and_round)

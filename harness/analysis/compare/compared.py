@@ -226,9 +226,12 @@ class Compared:
         """Whether it is no difference how a call fails.
 
         So it is where nobody says that this is spoken there, and, as the meshes themselves do otherwise,
-        where a Service that moves hasn't the port.
+        where a Service that moves hasn't the port, or speaks TLS at it.
         """
-        apart = self._target.unlisted and self._sides.callers.is_moved
+        target = self._target
+        apart = (
+            target.unlisted or (target.speaks_tls and not target.through)
+        ) and self._sides.callers.is_moved
         return (apart or self._target.is_doubtful) and is_idle(was.answers, now.answers)
 
     def _compare_grpc(

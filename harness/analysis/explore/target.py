@@ -65,8 +65,13 @@ class Target:
     @property
     def is_doubtful(self) -> bool:
         """Whether nobody says that it is spoken there: how it fails on both sides is no difference then."""
-        spoken = {port.number: port.protocol for port in service_ports(self.service)} if self.service else {}
-        return self.scheme == "https" and not self.through and spoken.get(self.port) != "tls"
+        return self.scheme == "https" and not self.through and not self.speaks_tls
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether the Service's port says that it speaks TLS: who ends that says how it fails."""
+        ports = service_ports(self.service) if self.service else ()
+        return any(port.number == self.port and port.protocol == "tls" for port in ports)
 
     @property
     def first(self) -> dict[str, object]:

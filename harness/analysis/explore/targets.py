@@ -43,8 +43,6 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _FOREIGN = 8
 """Hosts of others that are asked for at each Service's address, at most."""
 
-"""Hosts of others that are asked for at each Service's address, at most."""
-
 
 def targets(before: State, after: State) -> Iterator[Target]:
     """Yields what both configurations have."""
@@ -60,11 +58,15 @@ def targets(before: State, after: State) -> Iterator[Target]:
     others = grouped((port.number, service) for service in services for port in service_ports(service))
     ordinary = []
     for service in services:
-        if _is_gateway(before, service) or _is_gateway(after, service):
-            yield from _gateway(before, after, service)
+        gateway = _is_gateway(before, service) or _is_gateway(after, service)
+        if gateway:
+            yield from _gateway(service)
         elif service.namespace not in unnamed:
             ordinary.append(service)
-            sides = list(filter(None, (state.get(*service.key) for state in (before, after))))
+        sides = list(filter(None, (state.get(*service.key) for state in (before, after))))
+        # A mesh that goes takes its gateways along: what came in from outside tells that.
+        stays = len(sides) > 1 or before.meshes == after.meshes
+        if service.namespace not in unnamed and (stays or not gateway):
             named = list(pods.names(before, after, service, known))
             for number, scheme in (*_spoken(sides), *pods.ports(before, after, service)):
                 other = next((each for each in others.get(number, ()) if each.key != service.key), None)
@@ -145,7 +147,7 @@ def _address(workload: Workload, dialled: str, port: int, scheme: str, named: bo
     )
 
 
-def _gateway(before: State, after: State, service: Resource) -> Iterator[Target]:
+def _gateway(service: Resource) -> Iterator[Target]:
     through = Workload(service.namespace, service.name)
     for port in service_ports(service):
         for scheme in ("http", "https"):
