@@ -95,3 +95,38 @@ def test_an_endless_pipe_is_refused(monkeypatch: pytest.MonkeyPatch):
     done = CliRunner().invoke(app, ("lint", "-"), input="#" * 2_000)
     assert done.exit_code == 2
     assert "more than the 1,000" in done.stderr
+
+
+SCENARIO = """
+name: x
+apps: [./app.yaml]
+stages:
+- name: {name}
+  expect:
+  - split: {{from: shop/web, to: "http://web.shop/", weights: {{{key}: 1}}}}
+"""
+
+SECRET = """
+apiVersion: v1
+kind: Secret
+type: kubernetes.io/tls
+metadata: {{name: tls, namespace: shop, annotations: {{mesh-migration-harness/self-signed: {host}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "host", "words"),
+    [
+        ("a", '"spiffe://"', "a.example", "isn't a workload"),
+        (r'"a\eb"', "web", "a.example", "text in one line"),
+        (r'"a\u2028b"', "web", "a.example", "text in one line"),
+        ("a", "web", "ü.example", "isn't a host that a certificate can be for"),
+        ("a", "web", "a" * 65, "isn't a host that a certificate can be for"),
+    ],
+)
+def test_check_has_an_error_for_what_it_cannot_take(name, key, host, words, tmp_path: Path):
+    (tmp_path / "app.yaml").write_text(SECRET.format(host=host))
+    (tmp_path / "x.yaml").write_text(SCENARIO.format(name=name, key=key))
+    done = CliRunner().invoke(app, ("check", str(tmp_path / "x.yaml")))
+    assert done.exit_code == 1
+    assert words in done.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.errors import HarnessError, StageError
+from harness.base.errors import HarnessError, InputError, StageError
 from harness.base.installation import DEFAULT
 from harness.base.resources import ObjectName, Resource
 from harness.base.vocabulary import Mesh, Workload
@@ -339,3 +339,16 @@ class TestJournal:
         assert file.stat().st_mode & 0o777 == 0o600
         assert file.parent.stat().st_mode & 0o777 == 0o700
         assert Journal("a/b").read() == Entry("s", ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["null", "5", '"x"', "[]", "{}", "", "[" * 100_000, '{"scenario": 5, "stages": []}',
+     '{"scenario": "s", "stages": [["a"]]}', '{"scenario": "s", "stages": [], "memory": 3}', "\x00"],
+    ids=lambda text: text[:30],
+)  # fmt: skip
+def test_a_journal_that_cannot_be_read_is_told(text: str, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    Journal("c").file.write_text(text)
+    with pytest.raises(InputError, match="can't be read"):
+        Journal("c").read()

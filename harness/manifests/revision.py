@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from harness.base.resources import Resource
     from harness.manifests.objects import Reading
 
+SECONDS = 120
+"""How long one command of git may take."""
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -82,7 +85,7 @@ def at_revision(revision: str, paths: Sequence[Path]) -> Iterator[Revision]:
         for number, path in enumerate(paths):
             home = path if path.is_dir() else path.parent
             top = Path(_git(home, "rev-parse", "--show-toplevel").decode().strip())
-            _git(home, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+            _git(home, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
             name = path.resolve().relative_to(top).as_posix()
             if name != "." and not _git(home, "ls-tree", "--full-tree", revision, name):
                 continue
@@ -96,10 +99,14 @@ def at_revision(revision: str, paths: Sequence[Path]) -> Iterator[Revision]:
 
 def _git(folder: Path, *words: str) -> bytes:
     try:
-        done = subprocess.run(["git", "-C", folder, *words], capture_output=True, check=False)
+        done = subprocess.run(
+            ["git", "-C", folder, *words], capture_output=True, check=False, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"git {words[0]} hasn't ended after {SECONDS} s", where=str(folder)) from error
     except FileNotFoundError as error:
         raise MissingError("there is no git", todo="install it, or leave --git out") from error
     if done.returncode:
-        why = done.stderr.decode().strip() or "no such revision"
+        why = done.stderr.decode(errors="replace").strip() or "no such revision"
         raise InputError(f"git {' '.join(words)} fails", where=str(folder), why=why)
     return done.stdout

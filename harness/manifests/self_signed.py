@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
+
+from harness.base.errors import InputError
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
 
 ANNOTATION = "mesh-migration-harness/self-signed"
 """On a Secret of type kubernetes.io/tls: the hosts, separated by spaces, that its certificate is for."""
+
+_HOST = re.compile(r"(?=.{1,64}$)(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+"""A common name has 64 characters at most [RFC 5280, ub-common-name]."""
 
 _LIFETIME = timedelta(days=7)
 _MARGIN = timedelta(hours=1)  # clusters' clocks
@@ -22,7 +28,15 @@ def completed(resource: Resource) -> Resource:
     hosts = ((resource.data.get("metadata") or {}).get("annotations") or {}).get(ANNOTATION)
     if resource.kind != "Secret" or not isinstance(hosts, str) or not hosts.split():
         return resource
-    certificate, key = _pair(tuple(hosts.split()))
+    names = tuple(hosts.split())
+    for name in names:
+        if not _HOST.fullmatch(name):
+            raise InputError(
+                f"{name[:100]!r} isn't a host that a certificate can be for",
+                where=resource.place("metadata.annotations"),
+                todo="write a DNS name of ASCII letters, digits, dots and hyphens, 64 characters at most",
+            )
+    certificate, key = _pair(names)
     return replace(resource, data={**resource.data, "stringData": {"tls.crt": certificate, "tls.key": key}})
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.base import HarnessError, InputError, MissingError, did_you_mean
+from harness.base.files import write_text
 from harness.base.settings import Confidence, OnDrift
 from harness.ground.choice import SHARED_KUBECONFIG, SHARED_NAME, Choice, Knobs
 from harness.plugin.reporting import wanted
@@ -275,7 +276,7 @@ class Runs:
         """Writes what the test's report holds of its verdict into the bundle of its stage."""
         noted = [value for name, value in item.user_properties if name == PROPERTY]
         file = bundle / f"{_file_name(item.name)}.verdict.json"
-        file.write_text(json.dumps(noted, indent=1), encoding="utf-8")
+        write_text(file, json.dumps(noted, indent=1), private=True)
 
     def keep_timeline(self, item: pytest.Item, timeline: Mapping[str, Any], *, passed: bool) -> Path | None:
         """Writes what happened in a transition below --timelines, or if it went wrong below --bundle.
@@ -289,7 +290,7 @@ class Runs:
         stage = item.parent.nodeid if item.parent else item.nodeid
         file = below / _file_name(stage) / f"{_file_name(item.name)}.json"
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.write_text(json.dumps(timeline, indent=1), encoding="utf-8")
+        write_text(file, json.dumps(timeline, indent=1), private=True)
         return file
 
     def confidence(self) -> Confidence:

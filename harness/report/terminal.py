@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from harness.base.display import line, shown
 from harness.expectations.verdict import NOT_PREDICTED
 from harness.report.decision import printed
 from harness.traffic.timeline import LATE
@@ -44,7 +45,7 @@ def explained(stage: Stage, check: Check, verdict: Verdict) -> str:
     if verdict.predicted:
         lines.append(beside(verdict))
     lines += [f"evidence: {evidence}" for evidence in verdict.evidence]
-    return "\n".join([*lines, *_reasons(verdict.explanations)])
+    return shown("\n".join([*lines, *_reasons(verdict.explanations)]))
 
 
 def beside(verdict: Verdict) -> str:
@@ -80,7 +81,7 @@ def table(rows: Iterable[dict[str, Any]], width: int, *, colour: bool) -> str:
     for row in rows:
         if row["scenario"] != scenario:
             scenario, stage = row["scenario"], ""
-            view.add_row(Text(scenario, style="bold"))
+            view.add_row(Text(line(scenario), style="bold"))
         if row["stage"] != stage:
             stage = row["stage"]
             view.add_row(Text(f"  {stage}", style="italic"))
@@ -89,7 +90,7 @@ def table(rows: Iterable[dict[str, Any]], width: int, *, colour: bool) -> str:
             Text(f"    {row['name']}"),
             Text(row["result"], style=STYLES.get(row["result"], "")),
             "" if not row["basis"] else "exact" if row["basis"] == "predicted" else str(row["n"] or "-"),
-            Text(" ".join(f"{row['basis']}: {row['seen']}".removeprefix(": ").split()) + drift),
+            Text(line(" ".join(f"{row['basis']}: {row['seen']}".removeprefix(": ").split()) + drift)),
         )
     return printed(view, max(width, 120), colour=colour)
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from harness.api.schema.releases import Release
 from harness.base import InputError, Mesh, ObjectName, Workload
+from harness.base.display import line
 from harness.expectations.traffic.availability import Available
 from harness.expectations.values import MeshName, Seconds, Strict, mesh_or_none, text_as
 from harness.manifests import patching
@@ -34,7 +35,7 @@ MeshWord = Literal["istio", "linkerd", "none"]
 
 def one_line(name: str) -> str:
     """Returns a name that can be part of a pytest node id; raises ValueError for another."""
-    if not name.strip() or "::" in name or "\n" in name:
+    if not name.strip() or "::" in name or line(name) != name:
         raise ValueError("a name is text in one line, without '::'")
     return name
 

@@ -10,6 +10,7 @@ import yaml
 
 from harness.analysis.texts import free
 from harness.analysis.translate.writer import Dumper, dumped
+from harness.base.display import line as as_line
 from harness.base.errors import InputError
 from harness.manifests.documents import parse
 
@@ -152,4 +153,4 @@ def _reads(text: str, meant: Any) -> bool:
 def _comment(text: str, indent: str) -> list[str]:
     first, later = f"{indent}# ", f"{indent}#   "
     wrapper = textwrap.TextWrapper(WIDTH, first, later, break_long_words=False, break_on_hyphens=False)
-    return wrapper.wrap(text)
+    return wrapper.wrap(as_line(text))

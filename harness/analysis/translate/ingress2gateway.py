@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 
 TOOL = "ingress2gateway"
+
+SECONDS = 300
+"""How long it may take."""
 READ_VERSION = "v1beta1"
 """The one version of Istio's objects that the tool reads; others it passes over."""
 
@@ -60,7 +63,12 @@ def output(files: Iterable[Path]) -> str:
     inputs = [part for file in files for part in ("--input-file", str(file))]
     options = ("--providers", "istio", "--all-namespaces", "--allow-experimental-gw-api")
     command = [tool, "print", *options, *inputs]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        result = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"{TOOL} hasn't ended after {SECONDS} s") from error
     if result.returncode:
         raise InputError(f"{TOOL} fails", why=" ".join(result.stderr.split())[-500:])
     return result.stdout

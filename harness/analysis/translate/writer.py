@@ -51,7 +51,8 @@ def patch_command(patch: Patch) -> str:
 
 
 def _patch_file(patch: Patch) -> str:
-    return f"patches/{patch.target.namespace}-{patch.target.name}.json"
+    target = patch.target
+    return f"patches/{target.namespace}.{target.kind.lower()}.{target.name}.json"
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> None:
@@ -63,7 +64,7 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
         file = folder / name
         if not file.resolve().is_relative_to(folder.resolve()):
             raise InputError(f"{name!r} would be written outside of the folder", where=str(folder))
-        if file.suffix == ".yaml" and file.exists() and not _ours(file):
+        if file.exists() and not _ours(file):
             what = "would be replaced, but isn't from a translation"
             raise InputError(what, where=str(file), todo="choose another folder")
     for file in folder.glob("*.yaml"):
@@ -74,6 +75,12 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 def _ours(file: Path) -> bool:
+    """Whether an earlier translation wrote a file: it says so, or stands beside one that does."""
+    if file.suffix != ".yaml":
+        folder = file.parent if file.name == FINDINGS else file.parent.parent
+        return any(map(_ours, folder.glob("*.yaml")))
+    if not file.is_file():
+        return False
     with file.open("rb") as opened:
         return opened.read(len(HEADER.encode())) == HEADER.encode()
 

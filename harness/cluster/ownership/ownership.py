@@ -10,11 +10,13 @@ import re
 import shutil
 import signal
 import threading
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from pydantic import TypeAdapter, ValidationError
 
 from harness.base import InputError, MissingError, StageError
 
@@ -158,9 +160,8 @@ def _directories() -> list[Path]:
 
 def _read(directory: Path) -> Record | None:
     try:
-        data = json.loads((directory / _RECORD).read_text())
-        return Record(**{key: data[key] for key in (each.name for each in fields(Record)) if key in data})
-    except (OSError, ValueError, TypeError):
+        return TypeAdapter(Record).validate_json((directory / _RECORD).read_bytes())
+    except (OSError, ValidationError):
         return None
 
 
@@ -230,12 +231,19 @@ class Journal:
     def read(self) -> Entry | None:
         """Returns what was written last, None if there is nothing; raises InputError if it can't be read."""
         try:
-            data = json.loads(self.file.read_text(encoding="utf-8"))
-            stages = tuple((str(name), str(digest)) for name, digest in data.pop("stages"))
-            return Entry(stages=stages, applied=tuple(data.pop("applied")), **data)
+            return TypeAdapter(Entry).validate_json(self.file.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except ValidationError as error:
+            first = error.errors()[0]
+            why = f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+            raise InputError(
+                "what is known of the cluster can't be read",
+                where=str(self.file),
+                why=why,
+                todo="delete the file, and what is left on the cluster",
+            ) from error
+        except OSError as error:
             raise InputError(
                 "what is known of the cluster can't be read",
                 where=str(self.file),

@@ -221,6 +221,13 @@ class Split(Probing):
     weights: Annotated[dict[str, int | float], Field(min_length=1), AfterValidator(_positive)]
     by: By | Literal["workload", "status"] = "workload"
 
+    def faults(self) -> Iterator[str]:
+        for key in self.weights if self.by == "workload" else ():
+            try:
+                Workload.parse(key) if "/" in key else Workload("", key)
+            except ValueError as error:
+                yield f"weights: {error}"
+
     def references(self) -> Iterator[Reference]:
         yield from super().references()
         if self.by == "workload":

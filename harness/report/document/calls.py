@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from harness.base.display import redacted
 from harness.expectations.policy import denied
 from harness.report.document.models import Bounds, Call, Edge, End, Truth
 from harness.traffic.between import bounds
@@ -35,7 +36,7 @@ def call(sent: Sent) -> Call:
         source=_source(request.source),
         through=through,
         method=request.http_method,
-        url=request.url,
+        url=redacted(request.url),
         basis="predicted" if sent.outcomes.exact else "observed",
         edges=_edges(source, target, sent.outcomes),
         predicted=_edges(source, target, sent.predicted) if sent.predicted is not None else (),
