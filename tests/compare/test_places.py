@@ -222,3 +222,18 @@ def test_how_a_port_fails_that_a_service_has_not_is_a_difference_only_within_a_m
         after = changes.restart(changes.place(after, "shop", [mesh]), "shop")
     found = [each for each in differing(before, after) if each.target == "Service shop/client:8080"]
     assert bool(found) is (mesh is ISTIO)
+
+
+def test_services_without_ports_are_called():
+    def side(first: str, second: str):
+        named = {"a": first, "b": second}
+        return shop(
+            ISTIO,
+            *(
+                resource("Service", f"shop/{name}", f"{{type: ExternalName, externalName: {host}}}", "v1")
+                for name, host in named.items()
+            ),
+        )
+
+    found = differing(side("one.org", "two.org"), side("one.org", "three.org"))
+    assert {each.service.name for each in found if each.service} == {"b"}

@@ -101,6 +101,8 @@ class Mutation:
     def draw(self) -> Mutant | None:
         """Returns a change, None where the field that was drawn can't be changed so."""
         kinds = sorted(self.fields)
+        if not kinds:
+            return None
         weights = [1 if kind in _PLAIN else 4 for kind in kinds]
         of_kind = self.fields[self.random.choices(kinds, weights)[0]]
         resource, path = self.random.choice(of_kind[self.random.choice(sorted(of_kind))])

@@ -133,16 +133,26 @@ class Run:
             except HarnessError:
                 self.counts["refused"] += 1
                 continue
+            try:
+                witness = self.witness(mutant, *sides)
+            except HarnessError:  # a setting that no request can be decided with
+                self.counts["refused"] += 1
+                continue
             taken += 1
             self.counts["mutants"] += 1
-            if witness := self.witness(mutant, *sides):
+            if witness:
                 self.counts["that show"] += 1
                 yield mutant, after.state, witness
 
     def false_equals(self, count: int) -> Iterator[FalseEqual]:
         """Yields what `compare` misses."""
         for mutant, after, witness in self.differing(count):
-            if self._is_equal(compare(self.estate.state, after)):
+            try:
+                comparison = compare(self.estate.state, after)
+            except HarnessError:  # so it says of nothing that it is equal
+                self.counts["stopped"] += 1
+                continue
+            if self._is_equal(comparison):
                 yield FalseEqual(self.estate.name, mutant, witness)
 
     @cached_property

@@ -68,9 +68,11 @@ def targets(before: State, after: State) -> Iterator[Target]:
         stays = len(sides) > 1 or before.meshes == after.meshes
         if service.namespace not in unnamed and (stays or not gateway):
             named = list(pods.names(before, after, service, known))
-            for number, scheme in (*_spoken(sides), *pods.ports(before, after, service)):
+            spoken = [*_spoken(sides), *pods.ports(before, after, service)]
+            for number, scheme in spoken or _USUAL:  # a name may lead somewhere without a port
                 other = next((each for each in others.get(number, ()) if each.key != service.key), None)
-                yield _service(service, number, scheme, other, dialled[:_FOREIGN])
+                called = _service(service, number, scheme, other, dialled[:_FOREIGN])
+                yield replace(called, unlisted=not spoken)
                 yield from (_pod(service, pod, number, scheme) for pod in named)
     yield from starmap(_address, pods.unserved(before, after))
     # Whoever else is called at a port meets the listener that a proxy has for those who have it.
