@@ -130,3 +130,11 @@ def test_check_has_an_error_for_what_it_cannot_take(name, key, host, words, tmp_
     done = CliRunner().invoke(app, ("check", str(tmp_path / "x.yaml")))
     assert done.exit_code == 1
     assert words in done.stderr
+
+
+def test_commands_write_by_one_function():
+    """What goes round it would show a terminal the control characters of names."""
+    writing = re.compile(r"typer\.s?echo\(|(?<![.\w])print\(|sys\.std(out|err)\.write")
+    sources = (ROOT / "harness").rglob("*.py")
+    wrong = [str(path) for path in sources if writing.search(path.read_text(encoding="utf-8"))]
+    assert [path for path in wrong if not path.endswith("report/lint.py")] == []

@@ -139,6 +139,13 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(tryfirst=True)  # before JUnit's
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Takes the verdict from the report of a run that is repeated: the last one counts."""
+    if str(report.outcome) == "rerun":
+        report.user_properties[:] = [each for each in report.user_properties if each[0] != PROPERTY]
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if not session.config.stash[RUNS].close() and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -146,8 +153,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     rows: list[dict[str, Any]] = []
-    for category, reports in terminalreporter.stats.items():
-        for report in reports if category != "rerun" else ():
+    for reports in terminalreporter.stats.values():
+        for report in reports:
             if isinstance(report, pytest.TestReport) and report.when == "call":
                 rows += [dict(value) for name, value in report.user_properties if name == PROPERTY]  # type: ignore[call-overload]
     if rows and config.get_verbosity() > -2:

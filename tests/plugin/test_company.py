@@ -142,3 +142,34 @@ def test_a_stage_with_brackets_is_found_by_its_id(shop: pytest.Pytester):
     (shop.path / "scenarios/canary.yaml").write_text(SCENARIO.replace("- name: before", '- name: "be[f]ore"'))
     result = shop.runpytest("scenarios/canary.yaml::be(f)ore::web answers")
     result.assert_outcomes(passed=1)
+
+
+RERUNNING = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for again in (True, False):
+        for report in runtestprotocol(item, nextitem=nextitem, log=False):
+            if again and report.when == "call":
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+            if report.outcome == "rerun":
+                break
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+def pytest_report_teststatus(report):
+    if report.outcome == "rerun":
+        return "rerun", "R", "RERUN"
+"""
+"""What pytest-rerunfailures does."""
+
+
+def test_a_repeated_expectation_is_one_row(shop: pytest.Pytester):
+    shop.makeconftest(RERUNNING)
+    result = shop.runpytest("--junitxml", "junit.xml")
+    table = result.stdout.str().partition("verdicts")[2]
+    assert table.count("    half and half") == 1
+    assert (shop.path / "junit.xml").read_text().count('<property name="harness"') == 4
