@@ -1,4 +1,4 @@
-"""`harness translate`: Istio's configuration for Linkerd."""
+"""`harness translate`: one mesh's configuration for the other one."""
 
 from __future__ import annotations
 
@@ -40,9 +40,13 @@ _BUILTIN = "builtin"
 def translate(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Manifests: Istio's configuration, the Services and workloads it is for."),
+        typer.Argument(
+            help="Manifests: the other mesh's configuration, the Services and workloads it is for."
+        ),
     ] = None,
-    to: Annotated[str, typer.Option("--to", metavar="MESH", help="The mesh to translate for.")] = "linkerd",
+    to: Annotated[
+        str, typer.Option("--to", metavar="MESH", help="The mesh to translate for: linkerd or istio.")
+    ] = "linkerd",
     using: Annotated[
         str, typer.Option(metavar="TOOL", help=f"Who translates: {_BUILTIN}, or ingress2gateway, repaired.")
     ] = _BUILTIN,
@@ -73,7 +77,7 @@ def translate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Translate Istio's configuration to routes and Linkerd's policies, and tell what that changes.
+    """Translate Istio's configuration for Linkerd, or Linkerd's for Istio, and tell what that changes.
 
     The estate is compared with what becomes of it: each difference must have its finding, and each loss its
     difference. Exit status 1 if something isn't proven, or a finding fails, 2 for errors.
@@ -84,10 +88,11 @@ def translate(
 
     with reported():
         failing = _failing(fail_on)
-        tool = _asks_tool(to, using, tool_output)
+        mesh = _mesh(to)
+        tool = _asks_tool(mesh, using, tool_output)
         how = ReadOptions(recursive, namespace, strict, gateway_api)
         manifests = _manifests(paths or [], context, kubeconfig, tool=tool, how=how)
-        made = translated(manifests.resources, tool=tool, tool_output=tool_output)
+        made = translated(manifests.resources, to=mesh, tool=tool, tool_output=tool_output)
         proof = _proof(manifests, made, assuming=context is None) if prove else None
         if proof:
             made = replace(made, findings=(*made.findings, *proof.estate_wide))
@@ -118,14 +123,21 @@ def _failing(severity: str | None) -> Sequence[Severity]:
     return order[: order.index(Severity(severity)) + 1]
 
 
-def _asks_tool(to: str, using: str, tool_output: Path | None) -> bool:
+def _mesh(name: str) -> Mesh:
+    """The mesh to translate for; raises InputError if there is none of that name."""
+    if name not in tuple(Mesh):
+        raise InputError(f"can't translate to {name!r}", todo=did_you_mean(name, tuple(Mesh)))
+    return Mesh(name)
+
+
+def _asks_tool(to: Mesh, using: str, tool_output: Path | None) -> bool:
     """Whether ingress2gateway is to translate; raises InputError if the options don't go together."""
     from harness.analysis.translate.ingress2gateway import TOOL
 
-    if to != Mesh.LINKERD:
-        raise InputError(f"can't translate to {to!r}", todo=did_you_mean(to, (Mesh.LINKERD,)))
     if using not in (_BUILTIN, TOOL):
         raise InputError(f"unknown translator {using!r}", todo=did_you_mean(using, (_BUILTIN, TOOL)))
+    if using == TOOL and to is not Mesh.LINKERD:
+        raise InputError(f"{TOOL} reads Istio's configuration alone", todo=f"leave out --using {TOOL}")
     if tool_output and using != TOOL:
         raise InputError("--tool-output goes with --using ingress2gateway")
     return using == TOOL

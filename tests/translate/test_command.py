@@ -206,7 +206,11 @@ def test_bad_input_is_named_by_its_place_and_nothing_is_written(tmp_path: Path, 
 # arguments, the error
 WRONG = {
     "nothing": ([], "nothing to translate\n  do:  name manifests"),
-    "other mesh": (["x", "--to", "istio"], "can't translate to 'istio'"),
+    "other mesh": (["x", "--to", "consul"], "can't translate to 'consul'"),
+    "tool for Istio": (
+        ["x", "--to", "istio", "--using", "ingress2gateway"],
+        "reads Istio's configuration alone",
+    ),
     "other tool": (["x", "--using", "sed"], "unknown translator 'sed'"),
     "both": (["x", "--context", "y"], "--context goes with neither"),
     "output of no tool": (["x", "--tool-output", "y"], "--tool-output goes with --using ingress2gateway"),

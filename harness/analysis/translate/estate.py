@@ -155,7 +155,12 @@ class Estate:
     @cached_property
     def linkerd_trust_domain(self) -> str:
         """Linkerd's trust domain: its settings' if they are among the objects, else the default one."""
-        return trust_domain_of(self._config_map(LINKERD_NAMESPACE, NAME))
+        return trust_domain_of(self.linkerd_config_map)
+
+    @cached_property
+    def linkerd_config_map(self) -> Resource | None:
+        """The ConfigMap that holds Linkerd's settings, if it is among the objects."""
+        return self._config_map(LINKERD_NAMESPACE, NAME)
 
     @cached_property
     def _services_by_label(self) -> dict[tuple[str, str, str], list[Resource]]:

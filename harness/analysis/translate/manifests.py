@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.analysis.translate import ingress2gateway
+from harness.analysis.translate.to_istio import translation as to_istio
 from harness.analysis.translate.translation import Translation, translate
+from harness.base.vocabulary import Mesh
 from harness.manifests.documents import MAX_BYTES, read_text
 
 if TYPE_CHECKING:
@@ -14,17 +16,23 @@ if TYPE_CHECKING:
 
     from harness.base.resources import Resource
 
+_TRANSLATORS = {Mesh.LINKERD: translate, Mesh.ISTIO: to_istio.translate}
+
 
 def translated(
-    resources: Sequence[Resource], *, tool: bool = False, tool_output: Path | None = None
+    resources: Sequence[Resource],
+    *,
+    to: Mesh = Mesh.LINKERD,
+    tool: bool = False,
+    tool_output: Path | None = None,
 ) -> Translation:
-    """Returns the translation of objects that were read of manifests.
+    """Returns the translation of objects that were read of manifests, for a mesh from the other one.
 
     `tool` has ingress2gateway translate them, or takes what it printed from a file, and puts that right.
     Raises InputError with file:line for what can't be read, MissingError without the tool.
     """
     if not tool:
-        return translate(resources)
+        return _TRANSLATORS[to](resources)
     name = str(tool_output or ingress2gateway.TOOL)
     text = read_text(tool_output, MAX_BYTES) if tool_output else ingress2gateway.output(_files(resources))
     return ingress2gateway.repaired(resources, ingress2gateway.raw(text, name))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 _REPLACED = frozenset(group for group, table in coverage.groups().items() if table["translated"])
-"""The groups whose objects a translation takes the place of; others install Istio, or only watch."""
+"""Istio's groups whose objects a translation takes the place of; others install Istio, or only watch."""
 
 
 @dataclass(frozen=True)
@@ -48,25 +48,29 @@ class Translation:
     findings: tuple[Finding, ...]
     patches: tuple[Patch, ...] = ()
     served: Served = NOTHING
-    """The kinds that a cluster with Linkerd serves, by the estate's definitions or a release's."""
+    """The kinds that a cluster with the target mesh serves, by the estate's definitions or a release's."""
     kept: tuple[Resource, ...] = ()
     """Istio's objects that stay as they are, for its gateways."""
     assumed: tuple[str, ...] = ()
-    """The namespaces that are taken to be in Istio, though no manifest says so."""
+    """The namespaces that are taken to be in the source mesh, though no manifest says so."""
+    source: Mesh = Mesh.ISTIO
+    target: Mesh = Mesh.LINKERD
+    replaced: frozenset[str] = _REPLACED
+    """The source mesh's groups whose objects go."""
 
     @property
     def objects(self) -> tuple[Resource, ...]:
-        """The objects to apply in place of Istio's."""
+        """The objects to apply in place of the source mesh's."""
         return tuple(made.resource for made in self.translated)
 
     @property
     def origins(self) -> tuple[Resource, ...]:
-        """Istio's objects that others were made of."""
+        """The source mesh's objects that others were made of."""
         origins = dict.fromkeys(origin for made in self.translated for origin in made.origins)
-        return tuple(origin for origin in origins if origin.group in _REPLACED)
+        return tuple(origin for origin in origins if origin.group in self.replaced)
 
     def applied(self, resources: Iterable[Resource]) -> tuple[Resource, ...]:
-        """Returns what an estate holds with these objects applied, and Istio's deleted that don't stay.
+        """Returns what an estate holds with these objects applied, and those deleted that they replace.
 
         What the cluster doesn't serve can't be applied. Patches aren't among it.
         """
@@ -75,7 +79,7 @@ class Translation:
         kept = [
             resource
             for resource in resources
-            if resource.key not in made and (resource.key in stay or resource.group not in _REPLACED)
+            if resource.key not in made and (resource.key in stay or resource.group not in self.replaced)
         ]
         return (*kept, *made.values())
 
@@ -93,7 +97,7 @@ def translate(resources: Iterable[Resource]) -> Translation:
     """
     estate = Estate(tuple({resource.key: resource for resource in resources}.values()))
     coverage.check(estate.resources)
-    draft = Draft(estate, _served(estate))
+    draft = Draft(estate, served_for(estate, Mesh.LINKERD))
     draft.findings |= dict.fromkeys(coverage.untranslated(estate))
     injection.translate(draft)
     network_policy.check(draft)
@@ -112,9 +116,9 @@ def translate(resources: Iterable[Resource]) -> Translation:
     )
 
 
-def _served(estate: Estate) -> Served:
-    """The kinds that the cluster serves: by definitions, or as far as the estate's own objects tell."""
-    served = NOTHING.with_mesh(Mesh.LINKERD)
+def served_for(estate: Estate, mesh: Mesh) -> Served:
+    """Returns the kinds that a cluster with a mesh serves: by definitions, or as far as the estate tells."""
+    served = NOTHING.with_mesh(mesh)
     for definition in estate.all(*DEFINITION):
         served = served.defining(definition)
     for resource in estate.resources:

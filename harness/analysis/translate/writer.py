@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from harness.analysis.translate.translation import Translation
     from harness.manifests.patching import Patch
 
-HEADER = "# Translated from Istio's configuration. What is edited here is lost when it is translated again.\n"
+_MARK = "# Translated from "
+HEADER = _MARK + "{}'s configuration. What is edited here is lost when it is translated again.\n"
 FINDINGS = "findings.txt"
 _WIDTH = 100
 Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -31,7 +32,8 @@ Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 def files(translation: Translation) -> dict[str, str]:
     """Returns the text of each file by its name: a file for each namespace, patches, and the findings."""
     by_name = grouped((f"{m.resource.namespace or 'cluster'}.yaml", m) for m in translation.translated)
-    texts = {name: HEADER + manifests(parts, translation.findings) for name, parts in sorted(by_name.items())}
+    header = HEADER.format(translation.source.value.capitalize())
+    texts = {name: header + manifests(parts, translation.findings) for name, parts in sorted(by_name.items())}
     for patch in translation.patches:
         texts[_patch_file(patch)] = json.dumps(patch.operations, indent=2) + "\n"
     words = "\n".join(map(str, translation.findings)) or "Nothing was lost or changed."
@@ -82,7 +84,7 @@ def _ours(file: Path) -> bool:
     if not file.is_file():
         return False
     with file.open("rb") as opened:
-        return opened.read(len(HEADER.encode())) == HEADER.encode()
+        return opened.read(len(_MARK)) == _MARK.encode()
 
 
 def _comments(made: Translated, by_origin: Mapping[str, list[Finding]]) -> str:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     Key = tuple[str, str, str, str]
 
 _WHOLE = re.compile(
-    r"|apiVersion|kind|metadata(\..*)?|data(\..*)?|spec(\.(hosts|gateways|exportTo|selector|targetRefs?|action|host))?"
+    r"|apiVersion|kind|metadata(\..*)?|data(\..*)?"
+    r"|spec(\.(hosts|gateways|exportTo|selector|targetRefs?|action|host|podSelector|proxyProtocol))?"
 )
 """Paths of fields that stand for all of an object: what it is for, or what it does on the whole."""
 

@@ -1,4 +1,4 @@
-"""The two sides of a proof: the estate in Istio, and the same estate with a translation applied."""
+"""The two sides of a proof: the estate as it is, and the same estate with a translation applied."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.base.errors import InputError
-from harness.base.vocabulary import Mesh
 from harness.model import changes
 from harness.model.changes.loading import load_objects, meshes_used
 from harness.model.leniency import Leniency
@@ -24,16 +23,16 @@ if TYPE_CHECKING:
 def before(resources: Iterable[Resource], made: Translation) -> tuple[State, tuple[Undecided, ...]]:
     """Returns the estate as it is, and what the model doesn't decide of it."""
     objects = tuple(resources)
-    meshes = {Mesh.ISTIO, *meshes_used(objects)}
-    state = load_objects([objects], meshes, dict.fromkeys(made.assumed, Mesh.ISTIO), Leniency())
+    meshes = {made.source, *meshes_used(objects)}
+    state = load_objects([objects], meshes, dict.fromkeys(made.assumed, made.source), Leniency())
     return state, state.undecided
 
 
 def after(resources: Iterable[Resource], made: Translation) -> tuple[State, tuple[Undecided, ...]]:
     """Returns the estate with a translation applied, and what the model doesn't decide of it."""
     objects = made.applied(resources)
-    meshes = {Mesh.LINKERD, *meshes_used(objects)}
-    state = load_objects([objects], meshes, dict.fromkeys(made.assumed, Mesh.LINKERD), Leniency())
+    meshes = {made.target, *meshes_used(objects)}
+    state = load_objects([objects], meshes, dict.fromkeys(made.assumed, made.target), Leniency())
     for patch in made.patches:
         state = changes.apply(state, [_patched(state, patch)])
     return state, state.undecided
