@@ -207,6 +207,34 @@ def test_zones_of_a_client_with_a_sidecar(rules, service, expected):
     assert shares(outcomes) == {name: Fraction(share) for name, share in expected.items()}
 
 
+NEAR, FAR = "203.0.113.1", "203.0.113.2"
+LABEL = "topology.istio.io/locality"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "preferred"),
+    [
+        ({"locality": "eu/a"}, True),
+        ({"labels": {LABEL: "eu.a"}}, True),
+        ({"locality": "us/a", "labels": {LABEL: "eu.a"}}, False),  # the field comes before the label
+        ({"locality": "eu/a", "labels": {LABEL: "us.a"}}, True),
+        ({"labels": {LABEL: "", "istio-locality": "eu.a"}}, False),  # the new label, even without a value
+    ],
+)
+def test_where_an_entry_has_an_endpoint(endpoint, preferred):
+    spec = {
+        "hosts": ["ext.acme.com"],
+        "resolution": "STATIC",
+        "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+        "endpoints": [{"address": NEAR, **endpoint}, {"address": FAR, "locality": "us/a"}],
+    }
+    zones = resource("DestinationRule", "ist/ext", f"{{host: ext.acme.com, trafficPolicy: {{{OUTLIERS}}}}}")
+    answers = told(
+        send(world(resource("ServiceEntry", "ist/ext", spec), zones), "ist/client", "http://ext.acme.com/")
+    )
+    assert answers.get(f"left the cluster to {NEAR}:80") == (1 if preferred else Fraction(1, 2))
+
+
 def test_no_endpoint_in_any_zone_of_a_distribution():
     state = world(located("{distribute: [{from: eu/a/*, to: {asia/*: 100}}]}", ""))
     assert told(send(state, "ist/client", URL)) == {"503": 1}

@@ -64,14 +64,15 @@ class EntryPort:
 class Target:
     """An endpoint that requests can go to, with Istio's labels of it; `meshed`: it may have Istio's proxy.
 
-    `locality` is what its entry says; `zone` is the one by which a setting picked it, or that setting.
+    `locality` is what its entry says, None for a pod that is there by itself; `zone` is the one by which a
+    setting picked it, or that setting.
     """
 
     endpoint: Endpoint
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     weight: int = 1
     meshed: bool = False
-    locality: str = ""
+    locality: str | None = None
     zone: str = ""
 
 
@@ -184,7 +185,8 @@ def _targets(state: State, port: EntryPort) -> Iterator[Target]:
         for part in spec.endpoints:
             yield from listed(state, part, port.target, port.name)
     elif spec.resolution.startswith("DNS"):
-        yield from map(Target, _places(state, port.origin, port.origin.namespace, port.host, port.target))
+        for place in _places(state, port.origin, port.origin.namespace, port.host, port.target):
+            yield Target(place, locality="")
 
 
 def places(state: State, entry: Resource) -> tuple[str, ...] | None:

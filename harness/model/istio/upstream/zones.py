@@ -184,13 +184,21 @@ def _preferred(state: State, service: Resource) -> _Setting | None:
     return _Setting(step(origin, field, Action.MATCHED, ""), preferred, labels=labels)
 
 
-def _locality(state: State, pod: Pod, labels: Mapping[str, str], written: str = "") -> Locality | None:
-    """Where an endpoint or a client is; None if nobody knows."""
-    own = next((labels[name] for name in _LOCALITY if labels.get(name)), "")
+def _locality(
+    state: State, pod: Pod, labels: Mapping[str, str], written: str | None = None
+) -> Locality | None:
+    """Where an endpoint or a client is; None if nobody knows.
+
+    What an entry has `written` comes before its label; a node's labels count for a pod that is there by
+    itself alone [istio/istio: convertWorkloadEntryToWorkloadInstance, getPodLocality].
+    """
+    if written:
+        return Locality.parse(written)
+    own = next((labels[name] for name in _LOCALITY if name in labels), "")
     if own:
         return Locality.parse(own if "/" in own else own.replace(".", "/"))
-    if written or pod.outside:
-        return Locality.parse(written)
+    if written is not None or pod.outside:
+        return Locality()
     return topology.locality(state, pod)
 
 
