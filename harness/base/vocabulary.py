@@ -18,6 +18,9 @@ class Mesh(StrEnum):
         return f"{self.value}-proxy"
 
 
+MODELLED = {"Istio": "1.31", "Linkerd": "edge-26.8", "Gateway API": "1.0 to 1.6", "Kubernetes": "1.34"}
+"""Of what, in which versions, docs/semantics.md is about."""
+
 ROOT_NAMESPACE = "istio-system"
 """Istio's control plane, and configuration that holds for the whole mesh (`rootNamespace`, by default)."""
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import harness
 from harness.base import InputError, Mesh
 from harness.cli.options import ERROR, reported
 from harness.cli.output import tell
+from harness.project.shipped import CONFORMANCE
 
 if TYPE_CHECKING:
     from harness.plugin.judged import Judged
@@ -21,15 +21,6 @@ ANYTHING_ELSE = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 QUICK = ("--parallel", "4", "--deviation", "0.1")
 """Many answers, each all or nothing and at once: few clients and fewer requests show them as well."""
-
-
-PACKAGE = Path(harness.__file__).parent
-
-SHIPPED = next(
-    (there for there in (PACKAGE / "shipped", PACKAGE.parent) if (there / "scenarios/conformance").is_dir()),
-    Path(),
-)
-"""Where the scenarios and their manifests are: in an installed package, else in the checkout."""
 
 
 def conformance(
@@ -44,7 +35,7 @@ def conformance(
             show_default="those that come with the harness",
             help="The scenarios that say what the API asks.",
         ),
-    ] = SHIPPED / "scenarios/conformance",
+    ] = CONFORMANCE,
 ) -> None:
     """Show how a mesh conforms to the Gateway API: a report in the API's own format.
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness import __version__
+from harness.base.vocabulary import MODELLED
 from harness.cli.options import reported
 from harness.cli.output import tell
 
@@ -24,6 +26,17 @@ def doctor(
     for line in diagnosis.lines():
         tell(line)
     raise typer.Exit(0 if diagnosis.can_run() else 1)
+
+
+def versions() -> tuple[str, ...]:
+    """Returns a line for the harness, for what its model is of, and for each tool that is on PATH."""
+    from harness.ground.doctor import tools
+
+    return (
+        f"mesh-migration-harness {__version__}",
+        f"models: {', '.join(f'{what} {version}' for what, version in MODELLED.items())}",
+        *(f"{tool.what}: {tool.found or tool.todo}" for tool in tools()),
+    )
 
 
 def clean(

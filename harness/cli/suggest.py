@@ -52,12 +52,12 @@ def suggest(
 
     with reported():
         how = ReadOptions(recursive, namespace, strict, gateway_api)
-        sources = _sources(paths or [], context, kubeconfig, how)
+        sources = sources_of(paths or [], context, kubeconfig, how)
         summary = compose(sources, file, by_namespace=by_namespace, limit=limit, force=force)
     tell(summary, nl=False)
 
 
-def _sources(
+def sources_of(
     paths: Sequence[Path],
     context: str | None,
     kubeconfig: Path | None,

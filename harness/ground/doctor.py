@@ -78,7 +78,6 @@ class Diagnosis:
 def diagnose(tool: Run = run, apps: Iterable[Path] = ()) -> Diagnosis:
     """Returns what there is; `apps` are the folders of manifests whose images are looked for."""
     engine = _program("docker", ["version", "--format", "{{.Server.Version}}"], tool, "docker")
-    istioctl, linkerd = _knob("istioctl"), _knob("linkerd")
     findings = [
         Finding(
             "pytest-kind",
@@ -87,14 +86,21 @@ def diagnose(tool: Run = run, apps: Iterable[Path] = ()) -> Diagnosis:
             needed=True,
         ),
         engine,
-        _program("kind", ["version"], tool, "kind"),
-        _program("kubectl", ["version", "--client"], tool, "kubectl"),
-        _program(istioctl, ["version", "--remote=false"], tool, "istioctl", needed=False),
-        _program(linkerd, ["version", "--client", "--short"], tool, "linkerd", needed=False),
+        *tools(tool),
     ]
     if engine.there:
         findings += _images(tool, findings, apps)
     return Diagnosis(tuple(findings))
+
+
+def tools(tool: Run = run) -> tuple[Finding, ...]:
+    """Returns the command line tools that work on clusters, each with its version if it is there."""
+    return (
+        _program("kind", ["version"], tool, "kind"),
+        _program("kubectl", ["version", "--client"], tool, "kubectl"),
+        _program(_knob("istioctl"), ["version", "--remote=false"], tool, "istioctl", needed=False),
+        _program(_knob("linkerd"), ["version", "--client", "--short"], tool, "linkerd", needed=False),
+    )
 
 
 def _program(name: str, arguments: Sequence[str], tool: Run, what: str, *, needed: bool = True) -> Finding:
