@@ -106,6 +106,12 @@ def test_proven(objects: list[object], codes: set[str]) -> None:
 
 # objects; severity, code and field of the finding
 TOLD = {
+    "a Server behind an older one": (
+        resource("Server", "shop/x", "{podSelector: {matchLabels: {version: v1, app: web}}, port: 8080, accessPolicy: audit}"),
+        Severity.CHECK,
+        "to-istio.shadowed",
+        "spec.podSelector",
+    ),
     "a kind": (resource("ServiceProfile", "shop/web.shop.svc.cluster.local", "{routes: []}"), Severity.LOST, "to-istio.kind", ""),
     "an annotation of a route": (
         route("{parentRefs: [{group: '', kind: Service, name: web}]}", annotations={"retry.linkerd.io/http": "5xx"}),

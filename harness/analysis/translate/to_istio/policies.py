@@ -20,7 +20,7 @@ from harness.api.kubernetes.workload import template_of
 from harness.api.linkerd import POLICIES
 from harness.api.linkerd.annotation import DEFAULT_POLICY
 from harness.api.linkerd.linkerd_config import LinkerdConfig
-from harness.api.linkerd.policy import NAMESPACE, ROUTES, SERVER, UNKNOWN, LinkerdServer
+from harness.api.linkerd.policy import NAMESPACE, OPAQUE, ROUTES, SERVER, UNKNOWN, LinkerdServer
 from harness.base.vocabulary import PLATFORM
 from harness.model.state.tables import grouped
 
@@ -95,14 +95,19 @@ def _server(
     ports = [(workload, _port(workload, server)) for workload in selected]
     own = [(workload, port) for workload, port in ports if port is not None]
     kept = [(workload, port) for workload, port in own if (workload.resource, port) not in owners]
+    access = server.access_policy
+    for older in dict.fromkeys(owners.get((workload.resource, port), server) for workload, port in own):
+        if older is not server and server.protocol == OPAQUE != older.protocol:
+            draft.report("to-istio.protocol", older, "podSelector", protocol=f"the opaque one of {resource}")
     owners |= {(workload.resource, port): server for workload, port in kept}
     if not kept:
-        draft.report("to-istio.nobody", resource, "spec.podSelector")
+        code = "to-istio.shadowed" if own else "to-istio.nobody"
+        draft.report(code, resource, "spec.podSelector")
         return
     whole = len(kept) == len(selected) and not server.pod_selector.match_expressions
     for target in dict.fromkeys(_targets(server, kept, whole=whole)):
         clients = [
-            *authorizations.of_default(server.access_policy, ()),
+            *authorizations.of_default(access, ()),
             *_on_server(authorizations, resource),
         ]
         origins = [resource, *(origin for each in clients for origin in each.origins)]
