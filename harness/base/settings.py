@@ -106,6 +106,7 @@ KNOBS = (
     Knob("report-json", "a file for the run's report, as JSON"),
     Knob("until", "the last stage that is brought about; a kept cluster then stays as it is"),
     Knob("from", "the stage to go on to, on the cluster that an earlier run left (--harness-reuse)"),
+    Knob("shard", "the part of all files with tests that runs here: 2/3 is the second of three"),
     Knob("allow-run", "let scenarios run commands on this machine", flag=True),
     Knob("health", "after which stages the meshes check themselves: each (default) or none", "each"),
     Knob("drift", "where model and cluster disagree: fail, warn (default) or ignore", "warn"),

@@ -99,6 +99,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 @pytest.hookimpl(trylast=True)  # after what shuffles items
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if which := config.stash[RUNS].knobs.text("shard"):
+        _keep_shard(config, items, which)
     checks = []
     if "harness.plugin.collection" in sys.modules:
         from harness.plugin.collection import CheckItem, in_order
@@ -122,6 +124,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.stash[RUNS].ready(scenarios.values())
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _keep_shard(config: pytest.Config, items: list[pytest.Item], which: str) -> None:
+    from harness.plugin.shard import shard
+
+    try:
+        kept = shard(items, which)
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 @pytest.hookimpl(wrapper=True)
