@@ -115,8 +115,8 @@ class Choice:
 
     @property
     def sharing(self) -> str | None:
-        """The cluster that other workers use, too: its name, or its context's; None if there is none."""
-        if self.worker and self.kind == "context":
+        """The cluster that other workers or shards use, too: its name, or its context's; None if none is."""
+        if self.kind == "context" and (self.worker or self.knobs.text("shard")):
             return self.knobs.text("context")
         return self.worker.get(SHARED_NAME)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import time
 from contextlib import ExitStack
 from fractions import Fraction
@@ -62,6 +63,7 @@ class Runs:
         self._turn = ExitStack()
         self._worker: dict[str, str] = getattr(config, "workerinput", {})
         self._choice = Choice(self.knobs, config, self._worker)
+        self._run = secrets.token_hex(8)
 
     @property
     def kind(self) -> str:
@@ -189,7 +191,7 @@ class Runs:
 
         if needs_whole_cluster(scenario):
             return scenario
-        seed = f"{self._worker['testrunuid']} {scenario.path}"
+        seed = f"{self._worker.get('testrunuid', self._run)} {scenario.path}"
         return isolated(scenario, f"t{sha256(seed.encode()).hexdigest()[:5]}-")
 
     def share(self) -> dict[str, str]:

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from harness.base.errors import HarnessError, InputError, MissingError
-from harness.cluster.api.kubeconfig import extract
+from harness.cluster.api import kubeconfig
+from harness.cluster.api.client import Client
+from harness.cluster.api.kubeconfig import IN_CLUSTER, extract
 
 CONFIG = """
 apiVersion: v1
@@ -83,3 +85,36 @@ def test_files_that_are_no_kubeconfigs(tmp_path, text):
         file.write_text(text)
     with pytest.raises(HarnessError, match=str(file)):
         extract("live", file)
+
+
+@pytest.fixture
+def pod(tmp_path, monkeypatch):
+    """A pod's environment, with the files of its service account."""
+    (tmp_path / "token").write_text("secret")
+    (tmp_path / "ca.crt").write_text("")
+    monkeypatch.setattr(kubeconfig, "_SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    return tmp_path
+
+
+def test_a_pod_reaches_its_own_cluster(pod):
+    config = yaml.safe_load(extract(IN_CLUSTER))
+    assert config["clusters"][0]["cluster"] == {
+        "server": "https://[fd00::1]:443",
+        "certificate-authority": str(pod / "ca.crt"),
+    }
+    assert config["users"][0]["user"] == {"tokenFile": str(pod / "token")}
+
+
+def test_a_client_bears_the_pods_token(pod):
+    client = Client(None, IN_CLUSTER)
+    assert client._url("/version", None) == "https://[fd00::1]:443/version"
+    assert client._auth() == {"authorization": "Bearer secret"}
+
+
+@pytest.mark.parametrize("make", [extract, lambda name: Client(None, name)], ids=["extract", "a client"])
+def test_outside_of_a_pod_there_is_no_such_cluster(tmp_path, monkeypatch, make):
+    monkeypatch.setattr(kubeconfig, "_SERVICE_ACCOUNT", tmp_path)
+    with pytest.raises(MissingError, match="this isn't a pod with a service account"):
+        make(IN_CLUSTER)

@@ -44,6 +44,11 @@ CASES = {
 }
 
 
+def test_a_shard_shares_a_context_with_the_others(choice):
+    assert choice("context", {}, context="theirs", shard="1/2").sharing == "theirs"
+    assert choice("kind", {}, shard="1/2").sharing is None
+
+
 @pytest.mark.parametrize(("provider", "worker", "kind", "sharing"), CASES.values(), ids=CASES)
 def test_a_run_gets_its_provider(choice, provider, worker, kind, sharing):
     found = choice(provider, worker, context="theirs")

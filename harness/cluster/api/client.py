@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes.config import ConfigException, new_client_from_config
+from kubernetes.config import ConfigException, new_client_from_config, new_client_from_config_dict
 from kubernetes.stream import ws_client
 from websocket import WebSocketException
 
 from harness.base import HarnessError, MissingError
+from harness.cluster.api.kubeconfig import IN_CLUSTER, in_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ class Client:
     """Requests, watches and streams to one cluster's API; safe to share between threads.
 
     `kubeconfig` None is kubectl's own, and `context` None the current context: of the harness's own
-    kubeconfigs alone. `patience` is how long (seconds) a server that can't be reached, because it is
+    kubeconfigs alone. The context `in-cluster` is the cluster of this pod. `patience` is how long (seconds) a server that can't be reached, because it is
     being restarted, is asked again. `shells` are those that wait for a command, by namespace, pod and
     container. Raises MissingError for a context that isn't there.
     """
@@ -81,9 +82,12 @@ class Client:
     def __init__(self, kubeconfig: Path | None, context: str | None = None) -> None:
         file = str(kubeconfig) if kubeconfig else None
         try:
-            api = new_client_from_config(  # type: ignore[no-untyped-call]
-                config_file=file, context=context, persist_config=False
-            )
+            if context == IN_CLUSTER and kubeconfig is None:
+                api = new_client_from_config_dict(in_cluster())  # type: ignore[no-untyped-call]
+            else:
+                api = new_client_from_config(  # type: ignore[no-untyped-call]
+                    config_file=file, context=context, persist_config=False
+                )
         except ConfigException as error:
             raise MissingError(
                 f"the kubeconfig has no usable context {context}", where=file or "", why=str(error)

@@ -14,13 +14,20 @@ from harness.manifests.documents import plain
 _FILES = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}
 """The fields that name files, which a kubeconfig may write relative to itself."""
 
+IN_CLUSTER = "in-cluster"
+"""The context that is the cluster of the pod in which the harness runs."""
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
 
 def extract(context: str, kubeconfig: Path | None = None) -> str:
     """Returns a kubeconfig (YAML) that holds a context, by its name, and nothing else.
 
     It is looked for in a file; in None given, where kubectl looks: in $KUBECONFIG's files, else in
-    ~/.kube/config. The current context never counts. Raises InputError, MissingError.
+    ~/.kube/config. The current context never counts. `in-cluster`, where no file is given, is the cluster of
+    this pod, by its service account. Raises InputError, MissingError.
     """
+    if context == IN_CLUSTER and kubeconfig is None:
+        return yaml.safe_dump(in_cluster())
     if not context:
         raise InputError(
             "no context is named", where="--context", todo="name it: the current one is never taken"
@@ -44,6 +51,30 @@ def extract(context: str, kubeconfig: Path | None = None) -> str:
     contexts = [{"name": context, "context": chosen}]
     config = {"apiVersion": "v1", "kind": "Config", "current-context": context, "contexts": contexts}
     return yaml.safe_dump({**config, **parts})
+
+
+def in_cluster() -> dict[str, Any]:
+    """Returns a kubeconfig of the cluster in which this process runs; raises MissingError outside of a pod.
+
+    Where a pod finds its API server and credentials: Kubernetes, "Accessing the Kubernetes API from a Pod".
+    """
+    host, port = (os.environ.get(f"KUBERNETES_SERVICE_{part}") for part in ("HOST", "PORT"))
+    if not (host and port and (_SERVICE_ACCOUNT / "token").is_file()):
+        raise MissingError(
+            "this isn't a pod with a service account",
+            where=f"--context {IN_CLUSTER}",
+            why=f"there is no {_SERVICE_ACCOUNT / 'token'}, or KUBERNETES_SERVICE_HOST isn't set",
+        )
+    server = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+    cluster = {"server": server, "certificate-authority": str(_SERVICE_ACCOUNT / "ca.crt")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": IN_CLUSTER,
+        "contexts": [{"name": IN_CLUSTER, "context": {"cluster": IN_CLUSTER, "user": IN_CLUSTER}}],
+        "clusters": [{"name": IN_CLUSTER, "cluster": cluster}],
+        "users": [{"name": IN_CLUSTER, "user": {"tokenFile": str(_SERVICE_ACCOUNT / "token")}}],
+    }
 
 
 def _read(file: Path) -> dict[str, Any]:
