@@ -1,16 +1,23 @@
-"""What a guest does to someone else's cluster, and what is left when it is killed: the cluster is `ground`'s."""
+"""What a guest does to someone else's cluster, and what is left when it is killed: the cluster is `ground`'s.
+
+The guest has the rights of deploy/kubernetes/access, and no others.
+"""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.base.errors import StageError
 from harness.base.resources import ObjectName
 from harness.base.vocabulary import Mesh, Workload
+from harness.cluster.api.kubeconfig import extract
+from harness.cluster.api.tools import run
 from harness.cluster.ownership.ownership import home
 from harness.cluster.ownership.reclaim import clean
 from harness.ground.context import ContextProvider, ContextSettings
@@ -19,6 +26,8 @@ from harness.traffic.request import Request
 from tests.kind.shop import CALLS, CURL, SLEEP, resource
 
 pytestmark = pytest.mark.kind
+
+DEPLOY = Path(__file__).parents[2] / "deploy" / "kubernetes"
 
 WEB = Patch(ObjectName("Deployment", "theirs", "web", "apps"), {"spec": {"minReadySeconds": 1}})
 
@@ -48,14 +57,56 @@ def _state(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
+ACCOUNT = "system:serviceaccount:mesh-migration-harness:mesh-migration-harness"
+
+
 @pytest.fixture(scope="module")
-def theirs(ground, kubectl):
-    """The cluster, and in it a namespace of someone else's with a workload."""
+def theirs(ground, kubectl, tmp_path_factory):
+    """The cluster, and in it a namespace of someone else's with a workload; a guest's account reaches it."""
+    for rights in ("access", "istio"):
+        kubectl("apply", "-k", str(DEPLOY / rights))
     kubectl("create", "namespace", "theirs")
     kubectl("-n", "theirs", "create", "deployment", "web", f"--image={CURL}", "--", *SLEEP)
     kubectl("-n", "theirs", "rollout", "status", "deployment/web")
-    yield f"kind-{ground.cluster_name}", ground.kubeconfig
+    context = f"kind-{ground.cluster_name}"
+    config = yaml.safe_load(extract(context, ground.kubeconfig))
+    token = kubectl("-n", "mesh-migration-harness", "create", "token", "mesh-migration-harness").strip()
+    config["users"][0]["user"] = {"token": token}
+    kubeconfig = tmp_path_factory.mktemp("guest") / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(config))
+    yield context, kubeconfig
     kubectl("delete", "namespace", "theirs", "--wait=false")
+    kubectl("delete", "-k", str(DEPLOY / "istio"), "-k", str(DEPLOY / "access"), "--wait=false")
+
+
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        ("get", "secrets"),
+        ("list", "configmaps"),
+        ("create", "clusterroles"),
+        ("create", "rolebindings"),
+        ("patch", "nodes"),
+        ("delete", "customresourcedefinitions"),
+        ("patch", "mutatingwebhookconfigurations"),
+        ("impersonate", "users"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("theirs")
+def test_the_account_has_no_right_that_it_doesnt_need(ground, beyond):
+    argv = [
+        "kubectl",
+        "--kubeconfig",
+        str(ground.kubeconfig),
+        "auth",
+        "can-i",
+        *beyond,
+        "-A",
+        "--as",
+        ACCOUNT,
+    ]
+    assert run(argv, timeout=60, answers=(1,)).strip() == "no"
 
 
 @pytest.fixture
