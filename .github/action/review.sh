@@ -15,9 +15,9 @@ for path in "${apps[@]}"; do options+=(--with "$path"); done
 git cat-file -e "$BASE^{commit}" 2>/dev/null || git fetch --quiet --depth 1 origin "$BASE"
 status=0
 harness compare --git "$BASE" "${paths[@]}" "${options[@]}" --markdown >"$REPORT/compare.md" || status=$?
-if [ "$status" -gt 1 ]; then
+if [ "$status" -gt 1 ] || [ ! -s "$REPORT/compare.md" ]; then # without a word it crashed
   echo "::error::the configuration couldn't be compared with $BASE"
-  exit "$status"
+  exit 2
 fi
 { echo "$mark" && cat "$REPORT/compare.md"; } >"$comment"
 cat "$REPORT/compare.md" >>"$GITHUB_STEP_SUMMARY"

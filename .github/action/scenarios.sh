@@ -14,4 +14,4 @@ read -r -a paths <<<"$SCENARIOS"
 eval "arguments=($ARGUMENTS)" # quotes are the user's own
 # shellcheck disable=SC2154 # eval assigns it
 exec pytest "${paths[@]}" --junitxml="$REPORT/junit.xml" \
-  --report="$REPORT/report.html" --report-json="$REPORT/report.json" "${arguments[@]}"
+  --harness-report="$REPORT/report.html" --harness-report-json="$REPORT/report.json" "${arguments[@]}"

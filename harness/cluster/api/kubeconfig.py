@@ -62,7 +62,7 @@ def in_cluster() -> dict[str, Any]:
     if not (host and port and (_SERVICE_ACCOUNT / "token").is_file()):
         raise MissingError(
             "this isn't a pod with a service account",
-            where=f"--context {IN_CLUSTER}",
+            where=f"context {IN_CLUSTER}",
             why=f"there is no {_SERVICE_ACCOUNT / 'token'}, or KUBERNETES_SERVICE_HOST isn't set",
         )
     server = f"https://{f'[{host}]' if ':' in host else host}:{port}"
