@@ -215,12 +215,20 @@ def test_a_review_says_what_the_change_does(runner, change):
         (1, "42\n43", "false", 0, "gh api --silent --method PATCH repos/acme/shop/issues/comments/42"),
         (1, "", "true", 1, "::error::the change makes a difference"),
         (2, "", "false", 2, "::error::the configuration couldn't be compared"),
+        (None, "", "false", 2, "::error::the configuration couldn't be compared"),
         (0, None, "false", 0, "::warning::the comment couldn't be written"),
     ],
-    ids=["first", "again", "a difference fails", "an error always fails", "from a fork"],
+    ids=[
+        "first",
+        "again",
+        "a difference fails",
+        "an error always fails",
+        "a crash is an error",
+        "from a fork",
+    ],
 )
 def test_a_review_has_one_comment(runner, change, compared, comments, fails, status, expected):
-    runner.stand_in("harness", f"echo compared; exit {compared}")
+    runner.stand_in("harness", "exit 1" if compared is None else f"echo compared; exit {compared}")
     runner.stand_in("gh", "exit 1" if comments is None else f'[[ $* != *--paginate* ]] || echo "{comments}"')
     ended, output, calls = review(runner, change, FAIL_ON_DIFFERENCE=fails)
     assert ended == status

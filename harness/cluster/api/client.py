@@ -74,9 +74,9 @@ class Client:
     """Requests, watches and streams to one cluster's API; safe to share between threads.
 
     `kubeconfig` None is kubectl's own, and `context` None the current context: of the harness's own
-    kubeconfigs alone. The context `in-cluster` is the cluster of this pod. `patience` is how long (seconds) a server that can't be reached, because it is
-    being restarted, is asked again. `shells` are those that wait for a command, by namespace, pod and
-    container. Raises MissingError for a context that isn't there.
+    kubeconfigs alone. The context `in-cluster` is the cluster of this pod. `patience` is how long (seconds) a
+    server that can't be reached, because it is being restarted, is asked again. `shells` are those that wait
+    for a command, by namespace, pod and container. Raises MissingError for a context that isn't there.
     """
 
     def __init__(self, kubeconfig: Path | None, context: str | None = None) -> None:
