@@ -65,6 +65,10 @@ PROVEN = {
         [SERVER, identities("'*.ops.serviceaccount.identity.linkerd.cluster.local'"), policy(ON_SERVER, BY_IDENTITY)],
         set(),
     ),
+    "two identities": (
+        [SERVER, identities(f"{CART}, tool.ops.serviceaccount.identity.linkerd.cluster.local"), policy(ON_SERVER, BY_IDENTITY)],
+        set(),
+    ),
     "every identity": ([SERVER, identities("'*'"), policy(ON_SERVER, BY_IDENTITY)], set()),
     "an account": ([SERVER, policy(ON_SERVER, "{kind: ServiceAccount, name: tool, namespace: ops}")], set()),
     "a namespace's Servers": ([SERVER, identities(CART), policy("kind: Namespace, name: shop", BY_IDENTITY)], set()),
