@@ -103,6 +103,7 @@ KNOBS = (
     Knob("install-mesh", "meshes that the context's cluster lacks may be installed; they stay", flag=True),
     Knob("bundle", "the folder for what a failing cluster looked like", ".harness"),
     Knob("timelines", "a folder for what happened in transitions, as JSON; else in the bundle, if it failed"),
+    Knob("report", "a file for the run's report, as HTML that needs no network"),
     Knob("report-json", "a file for the run's report, as JSON"),
     Knob("until", "the last stage that is brought about; a kept cluster then stays as it is"),
     Knob("from", "the stage to go on to, on the cluster that an earlier run left (--harness-reuse)"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -25,13 +24,8 @@ ATTRIBUTE = "harness_parts"
 
 
 def wanted(knobs: Knobs) -> bool:
-    """Returns whether a report is made: it is asked for, or GitHub shows it."""
-    return any(knobs.text(name) for name in ("report-json",)) or on_github()
-
-
-def on_github() -> bool:
-    """Returns whether this runs in a GitHub workflow."""
-    return os.environ.get("GITHUB_ACTIONS") == "true"
+    """Returns whether a report is made: it is asked for."""
+    return any(knobs.text(name) for name in ("report", "report-json"))
 
 
 class Reporting:
@@ -109,3 +103,5 @@ class Reporting:
         knobs, root = self._runs.knobs, self._runs.config.invocation_params.dir
         if file := knobs.text("report-json"):
             write(made, root / Path(file), "json")
+        if file := knobs.text("report"):
+            write(made, root / Path(file), "html")

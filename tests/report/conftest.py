@@ -7,10 +7,8 @@ from tests.shop import APP
 
 
 @pytest.fixture
-def shop(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+def shop(pytester: pytest.Pytester) -> pytest.Pytester:
     """A scenario of two stages, with three expectations that hold and one that fails."""
-    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
-        monkeypatch.delenv(name, raising=False)
     pytester.makeini(INI)
     apps = "".join(APP.replace("NAME", name) for name in ("web", "web2", "client"))
     for file, text in {

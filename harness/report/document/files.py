@@ -14,7 +14,7 @@ from harness.report.document.models import VERSION, Document
 if TYPE_CHECKING:
     from pathlib import Path
 
-Form = Literal["json"]
+Form = Literal["json", "html"]
 
 
 def write(document: Document, path: Path, form: Form) -> None:
@@ -24,6 +24,10 @@ def write(document: Document, path: Path, form: Form) -> None:
 
 def text(document: Document, form: Form) -> str:
     """Returns a document as text."""
+    if form == "html":
+        from harness.report.html import page  # templates take long to import
+
+        return page(document)
     return document.model_dump_json(indent=1) + "\n"
 
 

@@ -1,0 +1,141 @@
+"""The page: templates that escape by themselves, filled with what a document holds."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness.report.document.models import Judgement
+from harness.report.html.drawing import by_end, drawing
+from harness.report.html.layout import is_outside, layout, shown
+from harness.report.html.mesh_map import maps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.report.document.models import Document, Expectation, Scenario, Verdict
+    from harness.report.html.drawing import Drawing, Line
+    from harness.report.html.layout import Layout
+    from harness.report.html.mesh_map import MeshMap
+
+SIGNS = {
+    Judgement.PASS: "✓",
+    Judgement.FAIL: "✕",
+    Judgement.INCONCLUSIVE: "?",
+    Judgement.SKIP: "–",
+    Judgement.NOT_RUN: "○",
+}
+KINDS = {
+    "istio": "mutual TLS by Istio",
+    "linkerd": "mutual TLS by Linkerd",
+    "mutual": "mutual TLS",
+    "plain": "plaintext",
+    "denied": "denied",
+    "failed": "fails",
+    "redirected": "redirected",
+    "egress": "leaves the cluster",
+    "proxy": "answered by a proxy",
+    "unknown": "not known",
+    "enters": "enters by a gateway",
+}
+_HERE = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class StageView:
+    """A stage with its map, and its verdicts by their expectations' places."""
+
+    map: MeshMap
+    drawing: Drawing
+    counts: Mapping[Judgement, int]
+    drawn: frozenset[str]
+
+    @property
+    def lines(self) -> Mapping[str, tuple[Line, ...]]:
+        """Of a crowded map the lines of each end."""
+        return by_end(self.drawing.lines) if self.drawing.grouped else {}
+
+
+@dataclass(frozen=True)
+class ScenarioView:
+    """A scenario with the views of its stages; `first` is the place of the one that is shown first."""
+
+    scenario: Scenario
+    layout: Layout
+    stages: tuple[StageView, ...]
+    first: int
+
+    def cells(self, row: Expectation) -> list[Verdict | None]:
+        """Returns an expectation's verdict in each stage."""
+        by_stage = {verdict.stage: verdict for verdict in row.verdicts}
+        return [by_stage.get(index) for index in range(len(self.stages))]
+
+
+def page(document: Document) -> str:
+    """Returns the HTML of a document."""
+    loader = FileSystemLoader(_HERE)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals.update(signs=SIGNS, kinds=KINDS, shown=shown, is_outside=is_outside)
+    style = environment.get_template("style.css").render()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    views = tuple(map(_scenario, document.scenarios))
+    totals = counts(document)
+    return environment.get_template("page.html").render(
+        document=document,
+        views=views,
+        totals=totals,
+        headline=headline(document),
+        digest=digest,
+    )
+
+
+def counts(document: Document) -> Mapping[Judgement, int]:
+    """Returns how many verdicts there are of each kind."""
+    return Counter(
+        verdict.result
+        for scenario in document.scenarios
+        for row in scenario.expectations
+        for verdict in row.verdicts
+    )
+
+
+def headline(document: Document) -> str:
+    """Returns what came of it, in a sentence: all holds only where nothing was left out."""
+    totals = counts(document)
+    whole = sum(totals.values()) + len(document.not_run)
+    proven = totals[Judgement.PASS]
+    if document.problems:
+        return f"Not all could be run: {proven} of {whole} expectations hold"
+    if totals[Judgement.FAIL]:
+        return f"{totals[Judgement.FAIL]} of {whole} expectations don't hold"
+    if not whole:
+        return "Nothing was judged"
+    if proven == whole:
+        return f"All {whole} expectations hold"
+    return f"{proven} of {whole} expectations hold, the others aren't proven"
+
+
+def _scenario(scenario: Scenario) -> ScenarioView:
+    made = maps(scenario)
+    places = layout(made)
+    stages = []
+    for index, each in enumerate(made):
+        own = Counter(
+            verdict.result
+            for row in scenario.expectations
+            for verdict in row.verdicts
+            if verdict.stage == index
+        )
+        lines = drawing(each, places)
+        kinds = frozenset(line.kind for line in lines.lines)
+        stages.append(StageView(each, lines, own, kinds))
+    failing = [i for i, view in enumerate(stages) if view.counts[Judgement.FAIL]]
+    return ScenarioView(scenario, places, tuple(stages), failing[0] if failing else len(stages) - 1)
