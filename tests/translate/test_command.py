@@ -52,7 +52,7 @@ def test_files_are_stable_and_replaced(tmp_path: Path):
     assert translate(*FACES, "-o", str(folder), "--no-prove").exit_code == 0
     first = {file: file.read_text() for file in folder.rglob("*.*")}
     assert {file.name for file in first} == {
-        "cluster.yaml", "faces.yaml", "istio-system.yaml", "findings.txt", "istio-system-istio-ingressgateway.json"
+        "cluster.yaml", "faces.yaml", "istio-system.yaml", "findings.txt", "istio-system.deployment.istio-ingressgateway.json"
     }  # fmt: skip
     stale = folder / "gone.yaml"
     stale.write_text(first[folder / "faces.yaml"])
