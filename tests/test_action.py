@@ -158,6 +158,7 @@ def test_a_tool_with_another_sum_isnt_installed(runner):
 
 
 def test_scenarios_run_with_the_settings_that_are_given(runner):
+    runner.stand_in("harness")
     runner.stand_in("pytest", 'env | grep ^HARNESS_ >>"$REPORT/environment"; exit 1')
     status, output, calls = runner(
         "scenarios", SCENARIOS="scenarios more", ARGUMENTS="-k 'a or b'", HARNESS_PROVIDER="model"

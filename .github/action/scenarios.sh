@@ -12,6 +12,9 @@ fi
 export HARNESS_BUNDLE=$REPORT/clusters
 read -r -a paths <<<"$SCENARIOS"
 eval "arguments=($ARGUMENTS)" # quotes are the user's own
+status=0
 # shellcheck disable=SC2154 # eval assigns it
-exec pytest "${paths[@]}" --junitxml="$REPORT/junit.xml" \
-  --harness-report="$REPORT/report.html" --harness-report-json="$REPORT/report.json" "${arguments[@]}"
+pytest "${paths[@]}" --junitxml="$REPORT/junit.xml" \
+  --harness-report="$REPORT/report.html" --harness-report-json="$REPORT/report.json" "${arguments[@]}" || status=$?
+[ ! -e "$REPORT/report.json" ] || harness report annotate "$REPORT/report.json"
+exit "$status"

@@ -16,6 +16,7 @@ from harness.cli.lint import lint
 from harness.cli.machine import clean, doctor, versions
 from harness.cli.new import demo, new
 from harness.cli.output import tell
+from harness.cli.report import report
 from harness.cli.suggest import suggest
 from harness.cli.translate import translate
 
@@ -45,5 +46,6 @@ for command in (
     init, new, check, schema, explain, lint, translate, compare, discover, suggest, doctor, clean,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(report, name="report")
 app.command(context_settings=ANYTHING_ELSE)(demo)
 app.command(context_settings=ANYTHING_ELSE)(conformance)

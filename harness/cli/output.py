@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from harness.base.display import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def tell(text: str, *, nl: bool = True, err: bool = False) -> None:
@@ -16,4 +20,11 @@ def tell(text: str, *, nl: bool = True, err: bool = False) -> None:
     encoding = stream.encoding or "utf-8"
     whole = f"{shown(text)}\n" if nl else shown(text)
     stream.write(whole.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
+
+
+def command(lines: Iterable[str]) -> None:
+    """Writes lines that a CI system is to obey: who makes them has escaped what is in them."""
+    stream = sys.stdout
+    stream.writelines(f"{each}\n" for each in lines)
     stream.flush()

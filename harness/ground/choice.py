@@ -116,7 +116,7 @@ class Choice:
     @property
     def sharing(self) -> str | None:
         """The cluster that other workers or shards use, too: its name, or its context's; None if none is."""
-        if self.kind == "context" and (self.worker or self.knobs.text("shard")):
+        if (self.worker or self.knobs.text("shard")) and self.kind == "context":
             return self.knobs.text("context")
         return self.worker.get(SHARED_NAME)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -23,9 +24,13 @@ ATTRIBUTE = "harness_parts"
 """What a test's report holds of the run's; pytest-xdist sends it along."""
 
 
+SUMMARY = "GITHUB_STEP_SUMMARY"
+"""The variable that names the file of a job's summary [GitHub: Workflow commands]."""
+
+
 def wanted(knobs: Knobs) -> bool:
-    """Returns whether a report is made: it is asked for."""
-    return any(knobs.text(name) for name in ("report", "report-json"))
+    """Returns whether a report is made: it is asked for, or a job shows a summary."""
+    return any(knobs.text(name) for name in ("report", "report-json")) or bool(os.environ.get(SUMMARY))
 
 
 class Reporting:
@@ -95,13 +100,17 @@ class Reporting:
             seconds=round(time.time() - self._began, 1),
             settings={**settings, **{name: knobs.text(name) for name in ("drift", "health")}},
             status=status,
+            shard=knobs.text("shard"),
         )
 
     def _write(self, made: Document) -> None:
-        from harness.report.document.files import write
+        from harness.report.document.files import text, write
 
         knobs, root = self._runs.knobs, self._runs.config.invocation_params.dir
         if file := knobs.text("report-json"):
             write(made, root / Path(file), "json")
         if file := knobs.text("report"):
             write(made, root / Path(file), "html")
+        if summary := os.environ.get(SUMMARY):
+            with Path(summary).open("a", encoding="utf-8") as opened:
+                opened.write(text(made, "markdown"))

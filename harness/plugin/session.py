@@ -260,7 +260,7 @@ class Runs:
     def bundle(self, item: pytest.Item) -> Path | None:
         """Returns a folder with what the cluster was like when the stage first failed; None on the model."""
         stage = item.parent.nodeid if item.parent else item.nodeid
-        if self.kind == "model" or self._provider is None:
+        if self._provider is None or self.kind == "model":
             return None
         if stage not in self._bundles:
             from harness.ground.cluster import ClusterProvider

@@ -9,12 +9,13 @@ from pydantic import ValidationError
 
 from harness.base import InputError
 from harness.base.files import write_text
+from harness.report.document.markdown import markdown
 from harness.report.document.models import VERSION, Document
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Form = Literal["json", "html"]
+Form = Literal["json", "html", "markdown"]
 
 
 def write(document: Document, path: Path, form: Form) -> None:
@@ -28,6 +29,8 @@ def text(document: Document, form: Form) -> str:
         from harness.report.html import page  # templates take long to import
 
         return page(document)
+    if form == "markdown":
+        return markdown(document)
     return document.model_dump_json(indent=1) + "\n"
 
 
@@ -51,4 +54,4 @@ def read(path: Path) -> Document:
         raise InputError(f"{at}: {first['msg']}", where=str(path), todo=_TODO) from error
 
 
-_TODO = "name a file that `pytest --report-json FILE` wrote"
+_TODO = "name a file that `pytest --harness-report-json FILE` wrote"

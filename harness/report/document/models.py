@@ -284,7 +284,8 @@ class Scenario(Frozen):
 class Run(Frozen):
     """A run of pytest: on which provider, when (UTC), with which meshes and settings.
 
-    `settings` are those that say how sure a verdict is, as rates and seconds.
+    `settings` are those that say how sure a verdict is, as rates and seconds. `shard` is the part of all
+    files that it had (`2/3`).
     """
 
     provider: str
@@ -294,6 +295,7 @@ class Run(Frozen):
     versions: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, float | str] = Field(default_factory=dict)
     status: int = 0
+    shard: str = ""
 
 
 class Problem(Frozen):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.report.document.models import Judgement
+from harness.report.document.summary import SIGNS, counts, headline
 from harness.report.html.drawing import by_end, drawing
 from harness.report.html.layout import is_outside, layout, shown
 from harness.report.html.mesh_map import maps
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
     from harness.report.html.layout import Layout
     from harness.report.html.mesh_map import MeshMap
 
-SIGNS = {
-    Judgement.PASS: "✓",
-    Judgement.FAIL: "✕",
-    Judgement.INCONCLUSIVE: "?",
-    Judgement.SKIP: "–",
-    Judgement.NOT_RUN: "○",
-}
 KINDS = {
     "istio": "mutual TLS by Istio",
     "linkerd": "mutual TLS by Linkerd",
@@ -95,32 +89,6 @@ def page(document: Document) -> str:
         headline=headline(document),
         digest=digest,
     )
-
-
-def counts(document: Document) -> Mapping[Judgement, int]:
-    """Returns how many verdicts there are of each kind."""
-    return Counter(
-        verdict.result
-        for scenario in document.scenarios
-        for row in scenario.expectations
-        for verdict in row.verdicts
-    )
-
-
-def headline(document: Document) -> str:
-    """Returns what came of it, in a sentence: all holds only where nothing was left out."""
-    totals = counts(document)
-    whole = sum(totals.values()) + len(document.not_run)
-    proven = totals[Judgement.PASS]
-    if document.problems:
-        return f"Not all could be run: {proven} of {whole} expectations hold"
-    if totals[Judgement.FAIL]:
-        return f"{totals[Judgement.FAIL]} of {whole} expectations don't hold"
-    if not whole:
-        return "Nothing was judged"
-    if proven == whole:
-        return f"All {whole} expectations hold"
-    return f"{proven} of {whole} expectations hold, the others aren't proven"
 
 
 def _scenario(scenario: Scenario) -> ScenarioView:
