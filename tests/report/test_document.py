@@ -10,8 +10,9 @@ import jsonschema_rs
 import pytest
 
 import harness.report.document
-from harness.base import InputError
+from harness.base import HarnessError, InputError
 from harness.base.vocabulary import Mesh, Workload
+from harness.ground.model import ModelProvider
 from harness.report.document.calls import truth_of
 from harness.report.document.files import read
 from harness.report.document.models import Judgement, Truth, schema
@@ -121,6 +122,20 @@ def test_a_file_that_cannot_be_read_is_a_problem(shop: pytest.Pytester):
     document = run(shop)
     assert [problem.where for problem in document.problems] == ["scenarios/broken.yaml"]
     assert document.runs[0].status == pytest.ExitCode.INTERRUPTED
+
+
+def test_versions_that_nobody_may_read_change_no_verdict(
+    shop: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+):
+    def forbidden(self):
+        raise HarnessError("forbidden")
+
+    monkeypatch.setattr(ModelProvider, "versions", forbidden)
+    document = run(shop)
+    assert document.runs[0].versions == {}
+    assert [verdict.result for row in document.scenarios[0].expectations for verdict in row.verdicts].count(
+        Judgement.PASS
+    ) == 3
 
 
 def test_a_fault_of_the_harness_is_a_problem(shop: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):

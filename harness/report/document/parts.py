@@ -6,9 +6,11 @@ come to since the one before. So what a worker sends doesn't grow with what it h
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from harness.base import HarnessError
 from harness.report import trace
 from harness.report.document import calls
 from harness.report.document.models import Bounds, Judgement, Second, Share, Timeline, TimelineStep
@@ -63,7 +65,8 @@ class Teller:
                     self._stages.add((file, place))
                     part["stages"][str(place)] = _reached(reached)
             if part["stages"]:
-                part["versions"] = dict(runner.provider.versions())
+                with suppress(HarnessError):  # which versions they are is no verdict's matter
+                    part["versions"] = dict(runner.provider.versions())
         return part
 
 
