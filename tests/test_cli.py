@@ -57,7 +57,7 @@ def test_the_schema_knows_every_expectation():
 
 
 def test_the_version():
-    assert invoke("--version").stdout.strip() == __version__
+    assert invoke("--version").stdout.splitlines()[0] == f"mesh-migration-harness {__version__}"
 
 
 SIDES = ("manifests/configs/faces/istio", "manifests/configs/faces/linkerd/color-split-http.yaml")

@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[1]
 PROGRAM = (sys.executable, "-c", "from harness.command import main; main()")
 
 DURING_IMPORT = """
-import builtins, os
+import builtins, os, signal
 from harness.command import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests may ignore it
 import_ = builtins.__import__
 
 def signalled(number):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -101,13 +102,14 @@ COMMAND = ("-c", "from harness.command import main; main()")
 
 
 def test_the_example_runs(example, tmp_path):
-    wrong = tmp_path / "scenarios" / "wrong.yaml"
-    wrong.parent.mkdir()
-    (tmp_path / "manifests").symlink_to(EXAMPLE / "manifests")
-    text = (EXAMPLE / "scenarios" / "shop.yaml").read_text()
-    wrong.write_text(text.replace("workloads: [shop/web]}", "workloads: [shop/web-v2]}"))
-    options = ("-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(tmp_path))
-    status, output = example("-m", "pytest", *options, "scenarios", str(wrong))
+    copy = tmp_path / "project"
+    shutil.copytree(EXAMPLE / "scenarios", copy / "scenarios")
+    shutil.copytree(EXAMPLE / "manifests", copy / "manifests")
+    text = (copy / "scenarios" / "shop.yaml").read_text()
+    wrong = text.replace("workloads: [shop/web]}", "workloads: [shop/web-v2]}")
+    (copy / "scenarios" / "wrong.yaml").write_text(wrong)
+    options = ("-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(copy))
+    status, output = example("-m", "pytest", *options, str(copy / "scenarios"))
     assert status == pytest.ExitCode.TESTS_FAILED, output
     assert "1 failed, 7 passed" in output
     assert "from shop/web 100 %" in output

@@ -165,14 +165,13 @@ def test_a_file_is_read_again_if_it_changed(file: Path):
     assert web.place("spec").position.line == 10
 
 
-def test_what_came_through_a_pipe_has_the_objects_own_place(tmp_path: Path):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    if not os.fork():
-        pipe.write_text(DOCUMENTS)
-        os._exit(0)
+def test_what_came_through_a_pipe_has_the_objects_own_place():
+    reader, writer = os.pipe()  # as a shell's <(…) has it
+    os.write(writer, DOCUMENTS.encode())
+    os.close(writer)
+    pipe = Path(f"/dev/fd/{reader}")
     web = named(pipe, "web")
-    os.wait()
+    os.close(reader)
     assert str(web.place("spec.ports")) == f"{pipe}:2:1"
 
 

@@ -147,8 +147,9 @@ def _resource(data: dict[str, Any], where: Location, reading: Reading) -> Resour
         written = metadata.get(key) or ""
         if isinstance(written, str) and (fault := forbidden.search(written)):
             place = Place(where, f"metadata.{key}", data)
+            name = "" if key == "name" else f" {metadata['name']}"
             raise InputError(
-                f"{kind} with a {key} that no cluster takes: {written[:100]!r}",
+                f"{kind}{name} with a {key} that no cluster takes: {written[:100]!r}",
                 where=place,
                 why="it is too long" if len(written) > 63 else f"{fault[0]!r} can't be in it",
                 todo="name it as Kubernetes does: letters, digits, - and .",
