@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare import compare
+from harness.analysis.compare.missing import undecided
 from harness.base.errors import HarnessError
 from tests.mutation.answers import RESET, STATUSES, answering, noticed, unlike
 from tests.mutation.harvest import texts
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-    from harness.analysis.compare import Comparison
+    from harness.analysis.compare import Difference
     from harness.base.resources import Resource
     from harness.model import State
     from harness.traffic.request import Request
@@ -148,22 +149,26 @@ class Run:
         """Yields what `compare` misses."""
         for mutant, after, witness in self.differing(count):
             try:
-                comparison = compare(self.estate.state, after)
+                differences = self._differences(after)
             except HarnessError:  # so it says of nothing that it is equal
                 self.counts["stopped"] += 1
                 continue
-            if self._is_equal(comparison):
+            if self._is_equal(differences):
                 yield FalseEqual(self.estate.name, mutant, witness)
+
+    def _differences(self, after: State) -> tuple[Difference, ...]:
+        """What the command says that differs, or isn't decided."""
+        comparison = compare(self.estate.state, after)
+        return (*comparison.differences, *undecided(self.estate.state, after, comparison.classes))
 
     @cached_property
     def always(self) -> frozenset[str]:
         """What `compare` can't decide of the estate itself, either: that says nothing of a change."""
-        return frozenset(map(str, compare(self.estate.state, self.estate.state).differences))
+        return frozenset(map(str, self._differences(self.estate.state)))
 
-    def _is_equal(self, comparison: Comparison) -> bool:
-        differences = comparison.differences
-        undecided = all(difference.parts == ("undecided",) for difference in differences)
-        return undecided and (not differences or self.always.issuperset(map(str, differences)))
+    def _is_equal(self, differences: tuple[Difference, ...]) -> bool:
+        are_open = all(difference.parts == ("undecided",) for difference in differences)
+        return are_open and (not differences or self.always.issuperset(map(str, differences)))
 
     def witness(self, mutant: Mutant, before: Side, after: Side) -> Witness | None:
         """Returns the request that is shortest to read of those that fare differently, if any does."""

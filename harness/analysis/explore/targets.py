@@ -86,7 +86,7 @@ def targets(before: State, after: State) -> Iterator[Target]:
         spoken = ways if name == OUTSIDE else list(_entry_ports(before, after, name))
         for number, scheme in dict.fromkeys([*_USUAL, *spoken]):
             # A proxy goes by the Host, whatever is dialled: names that lead nowhere are asked for here.
-            strange = tuple(authority(each, number) for each in dialled[:_FOREIGN] if name == OUTSIDE)
+            strange = tuple(authority(each, number) for each in dialled if name == OUTSIDE)
             alone = tuple(authority(each, number) for each in undialled if name == OUTSIDE)
             hosts = (authority(name, number), *strange, *alone)
             yield Target(f"{name}:{number}", name, number, scheme, hosts=hosts, others=strange, names=(name,))
