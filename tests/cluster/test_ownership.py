@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import HarnessError, MissingError, StageError
+from harness.cluster.api import NAMESPACES, ApiError
 from harness.cluster.objects.docker import Kind
 from harness.cluster.ownership import ownership, reclaim
 from harness.cluster.ownership.ownership import CONTEXT, KIND, Record
-from tests.cluster.fakes import FakeRun
+from tests.cluster.fakes import FakeClient, FakeRun
 
 HOLDS = """
 import os, sys
@@ -164,3 +165,17 @@ def test_a_kind_that_outlived_its_run_is_ended_before_its_cluster():
     tool.delete("c", lease.directory)
     assert maker.wait(10) == -signal.SIGKILL
     lease.release()
+
+
+@pytest.mark.parametrize(("status", "made"), [(403, []), (500, None)])
+def test_a_kind_that_may_not_be_listed_doesnt_keep_the_rest(monkeypatch, status, made):
+    def answer(self, path, query):
+        raise ApiError(status, "", "no")
+
+    client = FakeClient()
+    monkeypatch.setattr(FakeClient, "list", answer)
+    if made is None:
+        with pytest.raises(ApiError):
+            reclaim._made(client, NAMESPACES, "shop", "1")
+    else:
+        assert reclaim._made(client, NAMESPACES, "shop", "1") == made

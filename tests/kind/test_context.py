@@ -83,7 +83,7 @@ def theirs(ground, kubectl, tmp_path_factory):
     "beyond",
     [
         ("get", "secrets"),
-        ("list", "configmaps"),
+        ("watch", "configmaps"),
         ("create", "clusterroles"),
         ("create", "rolebindings"),
         ("patch", "nodes"),

@@ -131,8 +131,8 @@ def guests(client: Client, run: str, lease: Lease) -> None:
     borrowed = _labelled(client, GUEST, run)
     for namespace in borrowed:
         for endpoint in _kinds(client):
-            for item in client.list(endpoint.collection(namespace), {"labelSelector": f"{RUN}={run}"}):
-                _delete(client, endpoint.path(namespace, Metadata.live(item).name))
+            for name in _made(client, endpoint, namespace, run):
+                _delete(client, endpoint.path(namespace, name))
     guest.recall()
     guest.restore()
     for namespace in borrowed:
@@ -155,6 +155,21 @@ def _kinds(client: Client) -> Iterator[Endpoint]:
         for entry in served(client.get(root(version))):
             if {"list", "delete"} <= set(entry["verbs"]) and entry["namespaced"] and entry["kind"] != "Event":
                 yield Endpoint(version, entry["name"], namespaced=True)
+
+
+def _made(client: Client, endpoint: Endpoint, namespace: str, run: str) -> list[str]:
+    """The objects of a kind that a run has made in a namespace.
+
+    What an account may not even list it can hardly have made: that doesn't keep the rest.
+    """
+    try:
+        listed = client.list(endpoint.collection(namespace), {"labelSelector": f"{RUN}={run}"})
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        logger.info("%s in %s may not be listed: none is looked for", endpoint.plural, namespace)
+        return []
+    return [Metadata.live(item).name for item in listed]
 
 
 def _delete(client: Client, path: str) -> None:
