@@ -6,6 +6,7 @@ import pytest
 
 from harness.analysis.compare import compare
 from harness.analysis.compare.causes import allowed
+from harness.manifests.files import read_manifests
 from harness.model import changes
 from tests.compare.differing import differing
 from tests.compare.test_comparison import estate, service
@@ -75,3 +76,22 @@ def test_each_of_many_that_are_alike_is_told():
     told = {each.target: str(each) for each in compare(side(), side()).differences}
     assert told.keys() == {f"EnvoyFilter {name}/odd" for name in "abcde"}
     assert all(f"{name}/web:80" in told[f"EnvoyFilter {name}/odd"] for name in "abcde")
+
+
+def test_it_is_told_once_where_both_sides_have_it_otherwise(tmp_path):
+    """Both places are said."""
+
+    def side(name, text):
+        path = tmp_path / name
+        path.write_text(text)
+        return estate(ISTIO, *read_manifests(path))
+
+    inserts = INBOUND.replace("REMOVE", "INSERT_FIRST, value: {name: it}")
+    text = (
+        "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: odd, namespace: shop}\n"
+        f"spec: {{{WEB}{inserts}}}\n"
+    )
+    changed = "# Another.\n" + text.replace("name: it", "name: another")
+    (undecided,) = differing(side("old.yaml", text), side("new.yaml", changed))
+    assert "old.yaml:4:" in str(undecided)
+    assert "new.yaml:5:" in str(undecided)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.compare import without
@@ -59,11 +60,9 @@ def compare(
     def part(number: int) -> list[_Result]:
         return _compared(sides, twins, [called[each] for each in classes[number]])
 
-    made = zip(classes, shared_out(part, len(classes), jobs), strict=True)
-    by_target = {
-        number: result for alike, results in made for number, result in zip(alike, results, strict=True)
-    }
-    results = [by_target[number] for number in range(len(called))]
+    made = chain.from_iterable(shared_out(part, len(classes), jobs))
+    numbered = dict(zip(chain.from_iterable(classes), made, strict=True))
+    results = [numbered[number] for number in range(len(called))]
     alone = [workload for workload in callers.alone if workload.namespace not in PLATFORM]
     text = "it is there on one side only: what it calls isn't compared"
     undecided = {str(each): each for state in (before, after) for each in state.pervasive}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare.difference import Difference
-from harness.analysis.lint.rule import CHECKS
+from harness.analysis.lint.rule import CHECKS, RULES
 from harness.analysis.lint.rules.istio.selection import selecting_nothing
 from harness.analysis.lint.rules.pods import of_gateway
 from harness.analysis.texts import place
@@ -20,21 +20,8 @@ if TYPE_CHECKING:
 
     Key = tuple[str, str, str, str]
 
-_NAMING = (
-    "virtual-service-destination-missing",
-    "virtual-service-gateway-missing",
-    "virtual-service-delegate-lost",
-    "destination-rule-host-missing",
-    "policy-target-missing",
-    "route-gateway-missing",
-    "route-parent-missing",
-    "route-backend-missing",
-    "ingress-backend-missing",
-)
-"""The rules of lint about objects that name others."""
-
 _SHUT = "gateway-credential-missing"
-"""The one about what nothing gets through without, so that nobody sees what else changes behind it."""
+"""The rule about what nothing gets through without, so that nobody sees what else changes behind it."""
 
 _NEEDED = "it names what isn't there, and no request shows what it does: name those manifests, too (--with)"
 _WITHOUT = "what it is for isn't there, and no request shows what it does: name those manifests, too (--with)"
@@ -68,7 +55,7 @@ def _changed(state: State, other: State) -> Iterator[Resource]:
 
 def _referring(state: State, changed: Collection[Key]) -> Iterator[tuple[Resource, str]]:
     """What changes and is for, or names, what isn't there; why that isn't decided."""
-    for name in _NAMING:
+    for name in (name for name, rule in RULES.items() if rule.refers):
         for sign in CHECKS[name](state):
             resource, field = place(sign.at, sign.field)
             if resource.key in changed:

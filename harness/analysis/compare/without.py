@@ -46,21 +46,22 @@ def differences(targets: Iterable[tuple[str, Without]], before: State, after: St
 
     What differs between the sides and meets nobody isn't decided either: no request shows what it does.
     """
-    met = grouped((step, label) for label, each in targets for step in {**each.before, **each.after})
-    for step, labels in met.items():
-        requests = some(dict.fromkeys(labels))
-        yield Difference.undecided(step.subject, f"{_told(step)}; requests to {requests} meet it")
-    seen = {step.resource.key for step in met if step.resource}
+    met = grouped(
+        ((step.subject, step.field, step.text), (step, label))
+        for label, each in targets
+        for step in {**each.before, **each.after}
+    )
+    for (subject, part, text), every in met.items():
+        places = ", ".join(dict.fromkeys(str(step.place) for step, _ in every if step.place))
+        requests = some(dict.fromkeys(label for _, label in every))
+        told = f"{': ' if places else ''}{' '.join(filter(None, (subject, part)))}: {text}"
+        yield Difference.undecided(subject, f"{places}{told}; requests to {requests} meet it")
+    seen = {step.resource.key for every in met.values() for step, _ in every if step.resource}
     for state, other in ((before, after), (after, before)):
         for each in state.undecided:
             if each.local and each.resource.key not in seen and _differs(each, other):
                 seen.add(each.resource.key)
                 yield Difference.undecided(str(each.resource), f"{each}; {_UNSEEN}")
-
-
-def _told(step: Step) -> str:
-    where = f"{step.place}: " if step.place else ""
-    return f"{where}{' '.join(filter(None, (step.subject, step.field)))}: {step.text}"
 
 
 def _differs(each: Undecided, other: State) -> bool:

@@ -41,7 +41,8 @@ class Rule:
     """A rule as its users see it; `istioctl` has the codes of `istioctl analyze` that mean the same.
 
     `words` has what is seen, why it hurts and how to fix it, by the case of the rule (empty: its only one).
-    `placement` tells that it is about which mesh holds a workload, so that something must say so.
+    `placement` tells that it is about which mesh holds a workload, so that something must say so; `refers`
+    that an object names another that isn't there, so that nobody knows what it does where that is.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Rule:
     source: str
     words: Mapping[str, Mapping[str, str]]
     placement: bool = False
+    refers: bool = False
 
     def severity_of(self, case: str) -> Severity:
         """Returns how much a case of it hurts: a case may say so itself."""
@@ -67,7 +69,8 @@ class Rule:
             words[""] = common
         source = str(entry.get("source") or _REFERENCE.format(codes[0].lower()))
         severity = Severity(str(entry["severity"]))
-        return cls(name, severity, str(entry["title"]), codes, source, words, "placement" in entry)
+        flags = ("placement" in entry, "refers" in entry)
+        return cls(name, severity, str(entry["title"]), codes, source, words, *flags)
 
 
 class Sign(NamedTuple):
