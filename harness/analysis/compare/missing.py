@@ -38,19 +38,13 @@ def undecided(before: State, after: State, classes: int) -> tuple[Difference, ..
     """
     found: dict[tuple[str, str], None] = {}
     for state, other in ((before, after), (after, before)):
-        changed = {each.key for each in _changed(state, other)}
+        stored = (each.live for each in state.objects.values())
+        changed = {each.key for each in stored if other.get(*each.key) != each}
         for resource, why in (*_referring(state, changed), *_shut(state)):
             found[str(resource), why] = None
     if not classes:
         found["the whole estate", _NOTHING] = None
     return tuple(Difference.undecided(what, why) for what, why in found)
-
-
-def _changed(state: State, other: State) -> Iterator[Resource]:
-    """The objects that the other side hasn't, or has otherwise."""
-    for stored in state.objects.values():
-        if other.get(*stored.live.key) != stored.live:
-            yield stored.live
 
 
 def _referring(state: State, changed: Collection[Key]) -> Iterator[tuple[Resource, str]]:

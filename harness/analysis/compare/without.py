@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from harness.analysis.explore.exploration import RequestClass
     from harness.analysis.explore.renaming import Renaming
     from harness.model import State
-    from harness.model.state import Undecided
     from harness.traffic.trace import Step
 
 _UNSEEN = (
@@ -59,10 +58,7 @@ def differences(targets: Iterable[tuple[str, Without]], before: State, after: St
     seen = {step.resource.key for every in met.values() for step, _ in every if step.resource}
     for state, other in ((before, after), (after, before)):
         for each in state.undecided:
-            if each.local and each.resource.key not in seen and _differs(each, other):
+            changed = other.get(*each.resource.key) != each.resource
+            if each.local and changed and each.resource.key not in seen:
                 seen.add(each.resource.key)
                 yield Difference.undecided(str(each.resource), f"{each}; {_UNSEEN}")
-
-
-def _differs(each: Undecided, other: State) -> bool:
-    return other.get(*each.resource.key) != each.resource
