@@ -184,6 +184,8 @@ class Mutation:
                 ):
                     return self.random.choice(alike)
                 return self._other_word(value)
+            case _ if key in ("labels", "annotations"):  # anything else isn't read at all
+                return {"x": "x"}
             case _:
                 return self.random.choice([True, 1, "x"])
 
