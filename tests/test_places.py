@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from harness.base.places import Location, Place, Position
 from harness.manifests.files import read_manifests
-from harness.manifests.objects import from_api
+from harness.manifests.kustomize import Build
+from harness.manifests.objects import Reading, built, from_api
 
 if TYPE_CHECKING:
     from harness.base.resources import Resource
@@ -301,10 +302,6 @@ def test_what_kustomize_made_has_the_place_of_its_file(
         assert str(made.place(field)) == (f"{tmp_path}/{place}" if absolute else place)
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl isn't on PATH")
-def test_what_kustomize_tells_nothing_of_has_the_folder(tmp_path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "kustomization.yaml").write_text("resources: [a.yaml]\n")
-    (tmp_path / "a.yaml").write_text("{apiVersion: v1, kind: Service, metadata: {name: a}}")
-    (service,) = read_manifests(tmp_path)
-    monkeypatch.setenv("PATH", "")
-    assert str(service.place("spec")) == str(tmp_path)
+def test_what_kustomize_tells_nothing_of_has_the_folder():
+    (service,) = built(Build("app", "{apiVersion: v1, kind: Service, metadata: {name: a}}"), Reading())
+    assert str(service.place("spec")) == "app"

@@ -110,7 +110,7 @@ class _Found:
         if not path.is_dir():
             return in_text(read_text(path, MAX_BYTES), str(path), self.reading)
         if folders.kustomization(path):
-            return built(path, kustomize.build(path), self.reading)
+            return built(kustomize.build(path), self.reading)
         if folders.is_chart(path):
             raise InputError(_CHART, where=str(path))
         before = len(self.unread)
@@ -123,13 +123,13 @@ class _Found:
             self.empty.append(str(path))
         return objects
 
-    def below(self, path: Path, build: Future[str] | None) -> Iterable[Resource]:
+    def below(self, path: Path, build: Future[kustomize.Build] | None) -> Iterable[Resource]:
         """The objects of a part of a folder; a kustomization is being built."""
         if folders.is_chart(path):
             self.unread.append(Unread(str(path), _CHART))
             return ()
         try:
-            return built(path, build.result(), self.reading) if build else self.in_file(path)
+            return [*built(build.result(), self.reading)] if build else self.in_file(path)
         except HarnessError as error:
             template = path.is_file() and "{{" in path.read_text(encoding="utf-8", errors="replace")
             self.unread.append(Unread(error.where or str(path), _TEMPLATE if template else error.brief))

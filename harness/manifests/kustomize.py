@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +15,7 @@ import yaml
 
 from harness.base.errors import InputError, MissingError
 from harness.base.places import Location, Position
-from harness.manifests.documents import parse, plain
+from harness.manifests.documents import plain
 from harness.manifests.places import objects
 
 if TYPE_CHECKING:
@@ -28,9 +27,6 @@ _ORIGIN = "config.kubernetes.io/origin"
 
 SECONDS = 120
 """How long kubectl may take for a kustomization."""
-
-Key = tuple[tuple[str, str], str, str]
-"""An object's API version and kind, its namespace (empty if none is written) and name."""
 
 
 class Origin(NamedTuple):
@@ -65,28 +61,58 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Built(Location):
-    """An object that kubectl made of a kustomization in a folder; its file is asked for when it's printed."""
+    """An object that kubectl made of a folder's kustomization; `origin` is None if it doesn't say of what."""
+
+    origin: Origin | None = None
 
     def position(self, data: Mapping[str, Any], path: str) -> Position:
-        """Returns where a field stands in the file that the object came from, or the nearest around it.
-
-        The folder if kubectl doesn't tell the file.
-        """
-        origins = _origins(self.source, os.path.realpath(self.source))
-        kind, namespace, name = _key(data)
-        origin = origins.get((kind, namespace, name)) or origins.get((kind, "", name))
-        if origin is None:
+        """Returns where a field stands in the file that the object came from, or the nearest around it."""
+        if self.origin is None:
             return Position(self.source)
         try:
-            return origin.position(data, path) or Position(origin.file)
+            return self.origin.position(data, path) or Position(self.origin.file)
         except (InputError, OSError):
-            return Position(origin.file)
+            return Position(self.origin.file)
 
 
-def build(folder: Path) -> str:
-    """Returns the objects that kubectl makes of a kustomization, as YAML.
+class Build(NamedTuple):
+    """What kubectl made of the kustomization in a folder, as YAML.
 
-    Raises MissingError without kubectl, InputError with its words if it can't.
+    `around` is the folder of the kustomization around it that asked for origins, empty if there was none.
+    """
+
+    folder: str
+    text: str
+    around: str = ""
+
+    def take_place(self, data: Any) -> Built:
+        """Returns where an object came from; what kubectl wrote into it to say so is taken out."""
+        metadata = data.get("metadata") if isinstance(data, dict) else None
+        if not self.around or not isinstance(metadata, dict):
+            return Built(self.folder)
+        annotations = metadata.get("annotations")
+        if not isinstance(annotations, dict) or _ORIGIN not in annotations:
+            return Built(self.folder)
+        written = plain(annotations.pop(_ORIGIN))
+        if not annotations:
+            del metadata["annotations"]
+        return Built(self.folder, self._origin(written))
+
+    def _origin(self, written: Mapping[str, Any]) -> Origin:
+        """An origin with its file as the user would name it; of one that isn't here, its repository."""
+        file = str(written.get("path") or written.get("configuredIn") or "")
+        if written.get("repo"):
+            return Origin(f"{written['repo']} {file}")
+        relative = os.path.relpath(os.path.normpath(Path(self.around, file)), os.path.realpath(self.folder))
+        kind = str((written.get("configuredBy") or {}).get("kind") or "")
+        return Origin(os.path.normpath(Path(self.folder, relative)), kind)
+
+
+def build(folder: Path) -> Build:
+    """Returns the objects that kubectl makes of a kustomization, with their origins.
+
+    A kustomization around it asks kubectl for those: the user's own stays as it is. Raises MissingError
+    without kubectl, InputError with its words if it can't.
     """
     kubectl = shutil.which("kubectl")
     if kubectl is None:
@@ -95,10 +121,19 @@ def build(folder: Path) -> str:
             where=str(folder),
             todo="install kubectl, or write plain manifests (kubectl kustomize … > app.yaml)",
         )
-    result = _kubectl(kubectl, str(folder))
+    with TemporaryDirectory() as made:
+        around = os.path.realpath(made)
+        # Resources must be named by a path from the kustomization that has them.
+        inside = os.path.relpath(os.path.realpath(folder), around)
+        wanted = {"resources": [inside], "buildMetadata": ["originAnnotations"]}
+        Path(around, "kustomization.yaml").write_text(yaml.safe_dump(wanted), encoding="utf-8")
+        result = _kubectl(kubectl, around, folder)
+    if not result.returncode:
+        return Build(str(folder), result.stdout, around)
+    result = _kubectl(kubectl, str(folder), folder)
     if result.returncode:
         raise InputError("kubectl kustomize can't build it", where=str(folder), why=_fault(result.stderr))
-    return result.stdout
+    return Build(str(folder), result.stdout)
 
 
 def _fault(words: str) -> str:
@@ -107,11 +142,11 @@ def _fault(words: str) -> str:
     return _LOGGED.sub("", " ".join(" ".join(lines).split()))
 
 
-def _kubectl(kubectl: str, folder: str) -> subprocess.CompletedProcess[str]:
-    """What kubectl says, of a folder that can't be an option."""
+def _kubectl(kubectl: str, built: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What kubectl says of a kustomization that is built, which can't be an option, for the user's folder."""
     try:
         return subprocess.run(
-            [kubectl, "kustomize", "--", folder],
+            [kubectl, "kustomize", "--", built],
             capture_output=True,
             text=True,
             errors="replace",
@@ -121,52 +156,8 @@ def _kubectl(kubectl: str, folder: str) -> subprocess.CompletedProcess[str]:
         )
     except subprocess.TimeoutExpired as error:
         what = f"kubectl kustomize hasn't ended after {SECONDS} s"
-        raise InputError(
-            what, where=folder, todo="see what it waits for: bases by URL are fetched"
-        ) from error
-
-
-@lru_cache(maxsize=1_024)
-def _origins(folder: str, inside: str) -> Mapping[Key, Origin]:
-    """The origin of each object of the kustomization in a folder, `inside` its real path.
-
-    A kustomization around it asks kubectl for that: the user's own stays as it is. Resources must be named
-    by a path from the kustomization that has them.
-    """
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        return {}
-    with TemporaryDirectory() as around:
-        outer = os.path.realpath(around)
-        wanted = {"resources": [os.path.relpath(inside, outer)], "buildMetadata": ["originAnnotations"]}
-        Path(outer, "kustomization.yaml").write_text(yaml.safe_dump(wanted), encoding="utf-8")
-        result = _kubectl(kubectl, outer)
-        if result.returncode:
-            return {}
-        origins = {}
-        for data in (document.data for document in parse(result.stdout, folder)):
-            if not isinstance(data, dict):
-                continue
-            annotations = (data.get("metadata") or {}).get("annotations") or {}
-            if written := plain(annotations.get(_ORIGIN) or ""):
-                origins[_key(data)] = _origin(written, folder, inside, outer)
-        return origins
-
-
-def _origin(written: Mapping[str, Any], folder: str, inside: str, outer: str) -> Origin:
-    """An origin with its file as the user would name it; of one that isn't here, its repository."""
-    file = str(written.get("path") or written.get("configuredIn") or "")
-    if written.get("repo"):
-        return Origin(f"{written['repo']} {file}")
-    relative = os.path.relpath(os.path.normpath(Path(outer, file)), inside)
-    kind = str((written.get("configuredBy") or {}).get("kind") or "")
-    return Origin(os.path.normpath(Path(folder, relative)), kind)
-
-
-def _key(data: Mapping[str, Any]) -> Key:
-    metadata = data.get("metadata") or {}
-    namespace = str(metadata.get("namespace") or "")
-    return (str(data.get("apiVersion")), str(data.get("kind"))), namespace, _name(data)
+        todo = "see what it waits for: bases by URL are fetched"
+        raise InputError(what, where=str(folder), todo=todo) from error
 
 
 def _name(data: Mapping[str, Any]) -> str:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from harness.base.errors import InputError
 from harness.base.places import Location, Place
 from harness.base.resources import CLUSTER_SCOPED, Resource
-from harness.manifests import dumps, kustomize
+from harness.manifests import dumps
 from harness.manifests.documents import parse
 from harness.manifests.places import in_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
+    from harness.manifests.kustomize import Build
     from harness.manifests.spans import Document, KeyPath
 
 _TYPE = ("apiVersion", "kind")
@@ -68,12 +68,11 @@ def in_document(document: Document, located: Locate, reading: Reading) -> Iterat
     yield from _objects(document, document.data, (), located, reading)
 
 
-def built(folder: Path, text: str, reading: Reading) -> tuple[Resource, ...]:
-    """Returns the objects of what kubectl made of the kustomization in a folder."""
-    where = kustomize.Built(str(folder))
-    documents = parse(text, str(folder))
-    made = (document for document in documents if document.data is not None)
-    return tuple(each for part in made for each in in_document(part, lambda *_: where, reading))
+def built(build: Build, reading: Reading) -> Iterator[Resource]:
+    """Yields the objects of what kubectl made of a kustomization."""
+    for document in parse(build.text, build.folder):
+        if document.data is not None:
+            yield from in_document(document, lambda made, _: build.take_place(made.data), reading)
 
 
 def is_object(data: object) -> bool:

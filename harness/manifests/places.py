@@ -183,7 +183,7 @@ def _stamp(source: str) -> Stamp:
     return status.st_mtime_ns, status.st_size
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _text(source: str, stamp: Stamp) -> str:
     return read_text(Path(source), MAX_BYTES)
 
@@ -196,7 +196,7 @@ def _alone(text: str, source: str, start: int, line: int, column: int) -> _Parse
     return _Parsed(next(parse(alone, source)), alone, line - 1)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=16)
 def _documents(text: str, source: str) -> dict[int, Document]:
     return {document.start: document for document in parse(text, source)}
 
