@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from harness.base.places import Place
+from harness.base.places import Place, Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,16 @@ class HarnessError(Exception):
     def where(self) -> str:
         """Where it happened; a field's place is looked up for that."""
         return str(self._where)
+
+    @property
+    def position(self) -> Position:
+        """Where it happened, as far as that is a place in a file."""
+        return self._where.position if isinstance(self._where, Place) else Position.parse(self.where)
+
+    @property
+    def each(self) -> tuple[HarnessError, ...]:
+        """The errors that this one tells of: itself, if it isn't several."""
+        return (self,)
 
     @property
     def path(self) -> str:

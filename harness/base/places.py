@@ -28,6 +28,15 @@ class Position(NamedTuple):
     column: int = 0
     template: str = ""
 
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Reads `file:line:column`; anything else is the name of what was read."""
+        point, _, template = text.partition(", from ")
+        match point.rsplit(":", 2):
+            case [source, line, column] if line.isdecimal() and column.isdecimal():
+                return cls(source, int(line), int(column), template)
+        return cls(text)
+
     def __str__(self) -> str:
         point = f"{self.source}:{self.line}:{self.column}" if self.line else self.source
         return f"{point}, from {self.template}" if self.template else point

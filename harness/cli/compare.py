@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from harness.base import InputError, Mesh
 from harness.cli.options import (
     DEFAULT,
     AsJson,
+    AsSarif,
     Authorizers,
     GatewayAPI,
     Namespace,
@@ -21,6 +23,7 @@ from harness.cli.options import (
     Strict,
     assumption,
     manifests_of,
+    one_form,
     outside_of,
     remarked,
     reported,
@@ -98,6 +101,7 @@ def compare(
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print it as a comment for a review.")
     ] = False,
+    as_sarif: AsSarif = False,
 ) -> None:
     """Compare two configurations over every class of requests that they can tell apart.
 
@@ -111,6 +115,7 @@ def compare(
     from harness.manifests.files import STDIN
     from harness.manifests.revision import at_revision
     from harness.report import comparison as report
+    from harness.report.sarif import comparison as sarif
 
     patterns = allow or []
     how = ReadOptions(recursive, namespace, strict, gateway_api)
@@ -125,6 +130,7 @@ def compare(
         return held(manifests_of(files, how))
 
     with reported(), ExitStack() as copies:
+        one_form(json=as_json, markdown=as_markdown, sarif=as_sarif)
         check(patterns)
         first, second = _sides(paths, also_before or (), also_after or (), git, translated=translated)
         if [*first, *([] if translated else second), *(beside or ())].count(STDIN) > 1:
@@ -155,8 +161,11 @@ def compare(
         for pattern in patterns:
             if not any(allowed(difference, [pattern]) for difference in comparison.differences):
                 tell(f"--allow {pattern}: there is no such difference", err=True)
-        shown = report.data if as_json else report.markdown if as_markdown else report.text
-        tell(shown(comparison, patterns), nl=False)
+        if as_sarif:
+            tell(json.dumps(sarif.data(comparison, patterns), indent=2, ensure_ascii=False))
+        else:
+            shown = report.data if as_json else report.markdown if as_markdown else report.text
+            tell(shown(comparison, patterns), nl=False)
     raise typer.Exit(0 if all(allowed(difference, patterns) for difference in comparison.differences) else 1)
 
 

@@ -13,6 +13,7 @@ from harness.base.files import write_text
 from harness.cli.options import (
     DEFAULT,
     AsJson,
+    AsSarif,
     Context,
     GatewayAPI,
     Kubeconfig,
@@ -22,6 +23,7 @@ from harness.cli.options import (
     Recursive,
     Strict,
     model_of,
+    one_form,
     reported,
 )
 from harness.cli.output import tell
@@ -66,9 +68,7 @@ def lint(
         str | None, typer.Option(metavar="RULE", help="Print the page of a rule, and ask none.")
     ] = None,
     as_json: AsJson = False,
-    as_sarif: Annotated[
-        bool, typer.Option("--sarif", help="Print it as SARIF 2.1.0, for code scanning.")
-    ] = False,
+    as_sarif: AsSarif = False,
 ) -> None:
     """Find known traps in a configuration, without any request.
 
@@ -79,14 +79,13 @@ def lint(
     from harness.analysis.lint import baseline as baselines
     from harness.analysis.lint import lint as report_of
     from harness.report import lint as report
-    from harness.report import sarif
+    from harness.report.sarif import lint as sarif
 
     if rules:
         tell(report.listing(), nl=False)
         return
     with reported():
-        if as_json and as_sarif:
-            raise InputError("--json and --sarif are two ways to print", todo="leave one out")
+        one_form(json=as_json, sarif=as_sarif)
         if explain:
             meant = [rule for rule in RULES.values() if settings.among(rule, (explain,))]
             if not meant:

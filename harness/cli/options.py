@@ -32,6 +32,7 @@ Kubeconfig = Annotated[
     Path | None, typer.Option(help="The kubeconfig that has the context; kubectl's if absent.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it for machines.")]
+AsSarif = Annotated[bool, typer.Option("--sarif", help="Print it as SARIF 2.1.0, for code scanning.")]
 Meshes = Annotated[
     list[str] | None,
     typer.Option(
@@ -99,6 +100,13 @@ class ReadOptions:
         from harness.manifests.objects import Reading  # a cluster's objects need no files
 
         return Reading(self.recursive, self.namespace, running)
+
+
+def one_form(**chosen: bool) -> None:
+    """Raises InputError where options, by their names, choose more than one form to print in."""
+    named = [f"--{name}" for name, is_chosen in chosen.items() if is_chosen]
+    if len(named) > 1:
+        raise InputError(f"{' and '.join(named)} are two ways to print", todo="leave one out")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from harness.base import InputError, Mesh, did_you_mean
 from harness.cli.options import (
     DEFAULT,
     AsJson,
+    AsSarif,
     Context,
     GatewayAPI,
     Kubeconfig,
@@ -22,6 +23,7 @@ from harness.cli.options import (
     Strict,
     cluster_objects,
     manifests_of,
+    one_form,
     reported,
     taken_secrets,
 )
@@ -76,6 +78,7 @@ def translate(
         ),
     ] = None,
     as_json: AsJson = False,
+    as_sarif: AsSarif = False,
 ) -> None:
     """Translate Istio's configuration for Linkerd, or Linkerd's for Istio, and tell what that changes.
 
@@ -85,8 +88,10 @@ def translate(
     from harness.analysis.translate import writer  # the other commands need no translator
     from harness.analysis.translate.manifests import translated
     from harness.report import translation as report
+    from harness.report.sarif import translation as sarif
 
     with reported():
+        one_form(json=as_json, sarif=as_sarif)
         failing = _failing(fail_on)
         mesh = _mesh(to)
         tool = _asks_tool(mesh, using, tool_output)
@@ -101,6 +106,8 @@ def translate(
             writer.write(folder, files)
     if as_json:
         tell(json.dumps(report.data(made, proof), indent=2, ensure_ascii=False))
+    elif as_sarif:
+        tell(json.dumps(sarif.data(made, proof), indent=2, ensure_ascii=False))
     elif folder:
         tell("".join(f"{folder / name}\n" for name in files), nl=False)
     else:

@@ -14,7 +14,7 @@ from harness.base.listing import some
 from harness.report import trace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from harness.analysis.compare import Comparison, Difference
     from harness.analysis.explore.answers import Answers
@@ -32,9 +32,9 @@ Group = list["Difference"]
 def text(comparison: Comparison, patterns: Collection[str] = ()) -> str:
     """Returns what is printed: what isn't accepted, the worst first and those alike as one, and the sum."""
     lines = []
-    for harm, groups in _by_harm(comparison, patterns):
+    for harm, groups in by_harm(comparison, patterns):
         lines.append(f"{harm}: {RANKS[harm]}")
-        lines += ["".join(f"  {line}\n" for line in _described(group)) for group in groups]
+        lines += ["".join(f"  {line}\n" for line in described(group)) for group in groups]
     return "\n".join((*lines, summary(comparison, patterns))) + "\n"
 
 
@@ -54,7 +54,7 @@ def summary(comparison: Comparison, patterns: Collection[str] = ()) -> str:
 def markdown(comparison: Comparison, patterns: Collection[str] = ()) -> str:
     """Returns the differences as a comment for a review."""
     lines = [f"**{summary(comparison, patterns)}**", ""]
-    for harm, groups in _by_harm(comparison, patterns):
+    for harm, groups in by_harm(comparison, patterns):
         lines += [f"### {harm}: {RANKS[harm]}", "", "| request | before | after |", "|---|---|---|"]
         for group in groups:
             first = group[0]
@@ -68,7 +68,7 @@ def markdown(comparison: Comparison, patterns: Collection[str] = ()) -> str:
 
 def data(comparison: Comparison, patterns: Collection[str] = ()) -> str:
     """Returns the comparison as JSON."""
-    described: dict[str, Any] = {
+    plain: dict[str, Any] = {
         "classes": comparison.classes,
         "summary": summary(comparison, patterns),
         "differences": [
@@ -88,23 +88,26 @@ def data(comparison: Comparison, patterns: Collection[str] = ()) -> str:
             for difference in comparison.differences
         ],
     }
-    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
 
-def _by_harm(comparison: Comparison, patterns: Collection[str]) -> Iterator[tuple[str, list[Group]]]:
+def by_harm(comparison: Comparison, patterns: Collection[str]) -> Iterator[tuple[str, list[Group]]]:
     """Yields the kinds of differences that aren't accepted, the worst first, with groups of those alike."""
-    groups: dict[object, Group] = {}
-    for each in comparison.differences:
-        if not allowed(each, patterns):
-            sides = (
-                (each.before, each.after)
-                if each.request is None
-                else map(_general, (each.before, each.after))
-            )
-            groups.setdefault((each.harm, each.parts, each.application, *map(str, sides)), []).append(each)
+    groups = alike(each for each in comparison.differences if not allowed(each, patterns))
     for harm in RANKS:
-        if own := [group for group in groups.values() if group[0].harm == harm]:
+        if own := [group for group in groups if group[0].harm == harm]:
             yield harm, own
+
+
+def alike(differences: Iterable[Difference]) -> list[Group]:
+    """Returns groups of those that are the same but for who answers."""
+    groups: dict[object, Group] = {}
+    for each in differences:
+        sides = (
+            (each.before, each.after) if each.request is None else map(_general, (each.before, each.after))
+        )
+        groups.setdefault((each.harm, each.parts, each.application, *map(str, sides)), []).append(each)
+    return list(groups.values())
 
 
 def _general(answers: Answers) -> Answers:
@@ -113,7 +116,8 @@ def _general(answers: Answers) -> Answers:
     return replace(answers, shares=shares)
 
 
-def _described(group: Group) -> Iterator[str]:
+def described(group: Group) -> Iterator[str]:
+    """Yields the lines that tell of those alike: an example, what decides it, where else it is so."""
     first = replace(group[0], classes=sum(each.classes for each in group))
     yield from str(first).split("\n")
     if first.request is not None:
@@ -127,6 +131,16 @@ def _described(group: Group) -> Iterator[str]:
 def deciding(steps: Collection[Step]) -> tuple[Step, ...]:
     """Returns what led to an answer: the steps that name an object and were taken."""
     return tuple(dict.fromkeys(step for step in steps if step.resource and not step.passed_over))
+
+
+def turning(difference: Difference) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Returns, before and after, what led to the answer on that side alone."""
+    was, now = map(deciding, difference.traces)
+    words = [{(step.subject, step.field, step.text) for step in steps} for steps in (was, now)]
+    return (
+        tuple(step for step in was if (step.subject, step.field, step.text) not in words[1]),
+        tuple(step for step in now if (step.subject, step.field, step.text) not in words[0]),
+    )
 
 
 def _request(difference: Difference) -> str:

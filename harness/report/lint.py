@@ -98,7 +98,7 @@ def explanation(rule: Rule) -> str:
     for case, words in rule.words.items():
         weight = f", {rule.severity_of(case)}" if rule.severity_of(case) is not rule.severity else ""
         name = f" ({case}{weight})" if len(rule.words) > 1 and case else ""
-        what, why, fix = (_plain(words[part]) for part in ("what", "why", "fix"))
+        what, why, fix = (plain(words[part]) for part in ("what", "why", "fix"))
         parts.append(f"- seen{name}: {what}\n- why: {why}\n- do: {fix}\n")
     return "\n".join((*parts, f"Source: {rule.source}\n"))
 
@@ -112,8 +112,8 @@ def page() -> str:
     return _PAGE + "".join(rows) + "\n" + "\n".join(map(explanation, RULES.own.values()))
 
 
-def _plain(words: str) -> str:
-    """The words with their facts by name."""
+def plain(words: str) -> str:
+    """Returns the words of a table with their facts by name."""
     named = re.sub(r"(?<!\{)\{(\w+)(![rs])?\}(?!\})", r"*\1*", words)
     return named.replace("{{", "{").replace("}}", "}")
 

@@ -24,6 +24,19 @@ NOUNS = {
 }  # fmt: skip
 
 
+class ScenarioError(InputError):
+    """All problems of a scenario file at once."""
+
+    def __init__(self, errors: tuple[InputError, ...]) -> None:
+        first, *others = errors
+        super().__init__("\n".join((first.what, *map(str, others))), where=first.where)
+        self._errors = errors
+
+    @property
+    def each(self) -> tuple[InputError, ...]:
+        return self._errors
+
+
 @dataclass(eq=False)
 class Problems:
     """The problems of one file; `path`s are places in its YAML."""
@@ -71,9 +84,10 @@ class Problems:
         """Raises InputError with all problems, in the order of their lines."""
         if not self.entries:
             return
-        (line, column, first), *others = sorted(set(self.entries))
-        text = first + "".join(f"\n{self.name}:{row}:{col}: {what}" for row, col, what in others)
-        raise InputError(text, where=f"{self.name}:{line}:{column}")
+        found = sorted(set(self.entries))
+        raise ScenarioError(
+            tuple(InputError(what, where=f"{self.name}:{line}:{column}") for line, column, what in found)
+        )
 
     def _place(self, loc: KeyPath, *, missing: bool) -> KeyPath:
         """pydantic's path without the parts that name a union's branch instead of a key."""

@@ -13,8 +13,8 @@ from harness.analysis.lint.rule import CHECKS
 from harness.base.errors import not_modelled
 from harness.base.places import Position
 from harness.cli import app
-from harness.report import sarif
 from harness.report.lint import PAGE, page
+from harness.report.sarif import lint as sarif
 from tests.model.clusters import resource
 
 TRAPS = "manifests/configs/faces/linkerd/color-split-ports.yaml"  # one error: route-without-parent

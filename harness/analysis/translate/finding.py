@@ -132,6 +132,12 @@ def at_gateways(code: str) -> str:
     return own if own in _meanings() else code
 
 
+def words(code: str) -> tuple[str, str]:
+    """Returns why a code is said, and what to do; facts of the object stand in braces."""
+    meaning = _meanings()[code]
+    return meaning.why, meaning.todo
+
+
 class _Meaning(NamedTuple):
     """What a code says: how bad it is, why, what to do instead, and what of it requests show."""
 
