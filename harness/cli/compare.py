@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.base import InputError, Mesh
+from harness.base.files import write_text
 from harness.cli.options import (
     DEFAULT,
+    AsHtml,
     AsJson,
     AsSarif,
     Authorizers,
@@ -102,6 +104,7 @@ def compare(
         bool, typer.Option("--markdown", help="Print it as a comment for a review.")
     ] = False,
     as_sarif: AsSarif = False,
+    html: AsHtml = None,
 ) -> None:
     """Compare two configurations over every class of requests that they can tell apart.
 
@@ -161,6 +164,10 @@ def compare(
         for pattern in patterns:
             if not any(allowed(difference, [pattern]) for difference in comparison.differences):
                 tell(f"--allow {pattern}: there is no such difference", err=True)
+        if html:
+            from harness.report.html.views import comparison as view  # templates take long to import
+
+            write_text(html, view.page(comparison, patterns))
         if as_sarif:
             tell(json.dumps(sarif.data(comparison, patterns), indent=2, ensure_ascii=False))
         else:

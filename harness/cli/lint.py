@@ -12,6 +12,7 @@ from harness.base import InputError
 from harness.base.files import write_text
 from harness.cli.options import (
     DEFAULT,
+    AsHtml,
     AsJson,
     AsSarif,
     Context,
@@ -69,6 +70,7 @@ def lint(
     ] = None,
     as_json: AsJson = False,
     as_sarif: AsSarif = False,
+    html: AsHtml = None,
 ) -> None:
     """Find known traps in a configuration, without any request.
 
@@ -104,6 +106,10 @@ def lint(
             count = len(result.traps)
             tell(f"wrote {count} trap{'s' * (count != 1)} to {chosen.baseline}")
             return
+        if html:
+            from harness.report.html.views import lint as view  # templates take long to import
+
+            write_text(html, view.page(result, model))
     if as_sarif:
         tell(json.dumps(sarif.data(result), indent=2, ensure_ascii=False))
     elif as_json:

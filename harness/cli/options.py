@@ -82,6 +82,10 @@ Authorizers = Annotated[
         "5xx is an error. Repeat it for more.",
     ),
 ]
+AsHtml = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write it besides as one page, which needs no network."),
+]
 ERROR = 2
 """The exit status of every command that ends with an error."""
 

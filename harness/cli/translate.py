@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.base import InputError, Mesh, did_you_mean
+from harness.base.files import write_text
 from harness.cli.options import (
     DEFAULT,
+    AsHtml,
     AsJson,
     AsSarif,
     Context,
@@ -79,6 +81,7 @@ def translate(
     ] = None,
     as_json: AsJson = False,
     as_sarif: AsSarif = False,
+    html: AsHtml = None,
 ) -> None:
     """Translate Istio's configuration for Linkerd, or Linkerd's for Istio, and tell what that changes.
 
@@ -104,6 +107,10 @@ def translate(
         files = writer.files(made)
         if folder:
             writer.write(folder, files)
+        if html:
+            from harness.report.html.views import translation as view  # templates take long to import
+
+            write_text(html, view.page(made, proof))
     if as_json:
         tell(json.dumps(report.data(made, proof), indent=2, ensure_ascii=False))
     elif as_sarif:

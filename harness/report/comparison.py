@@ -58,7 +58,7 @@ def markdown(comparison: Comparison, patterns: Collection[str] = ()) -> str:
         lines += [f"### {harm}: {RANKS[harm]}", "", "| request | before | after |", "|---|---|---|"]
         for group in groups:
             first = group[0]
-            request = _cell(f"`{_request(first)}`" if first.request else first.target)
+            request = _cell(f"`{request_words(first)}`" if first.request else first.target)
             more = f" (and {len(group) - 1} more like it)" if len(group) > 1 else ""
             was, now = (side.described(first.parts) for side in (first.before, first.after))
             lines.append(f"| {request}{more} | {_cell(was)} | {_cell(now)} |")
@@ -143,7 +143,8 @@ def turning(difference: Difference) -> tuple[tuple[Step, ...], tuple[Step, ...]]
     )
 
 
-def _request(difference: Difference) -> str:
+def request_words(difference: Difference) -> str:
+    """Returns the example of a difference that has one, with its headers."""
     assert difference.request is not None
     headers = "".join(f" -H '{name}: {value}'" for name, value in difference.request.headers)
     return f"{difference.request}{headers}"

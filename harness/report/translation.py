@@ -21,7 +21,7 @@ def text(made: Translation, proof: Proof | None = None) -> str:
     if proof:
         notes += map(_unseen, proof.unseen)
         notes += map(str, proof.unproven)
-    lines = [summary(made), *([_verdict(proof)] if proof else [])]
+    lines = [summary(made), *([verdict(proof)] if proof else [])]
     return "".join(f"{note}\n" for note in notes) + served.text(made.served) + "\n".join(lines) + "\n"
 
 
@@ -30,8 +30,8 @@ def _unseen(pair: tuple[Finding, str]) -> str:
     return f"no request shows [{finding.code}] {finding.resource} {finding.subject}: {why}"
 
 
-def _verdict(proof: Proof) -> str:
-    """Whether all is proven, and how much was compared for that."""
+def verdict(proof: Proof) -> str:
+    """Returns whether all is proven, and how much was compared for that."""
     decided = f"{proof.classes} classes of requests decided"
     differences = f"{len(proof.explained)} differences that the findings account for"
     if proof.unproven:

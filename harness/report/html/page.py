@@ -1,21 +1,17 @@
-"""The page: templates that escape by themselves, filled with what a document holds."""
+"""The page of a run: what a document holds, as views for the templates."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.report.document.models import Judgement
 from harness.report.document.summary import SIGNS, counts, headline
 from harness.report.html.drawing import by_end, drawing
-from harness.report.html.layout import is_outside, layout, shown
+from harness.report.html.layout import layout
 from harness.report.html.mesh_map import maps
+from harness.report.html.rendering import rendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +34,6 @@ KINDS = {
     "unknown": "not known",
     "enters": "enters by a gateway",
 }
-_HERE = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -73,21 +68,14 @@ class ScenarioView:
 
 def page(document: Document) -> str:
     """Returns the HTML of a document."""
-    loader = FileSystemLoader(_HERE)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(signs=SIGNS, kinds=KINDS, shown=shown, is_outside=is_outside)
-    style = environment.get_template("style.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    views = tuple(map(_scenario, document.scenarios))
-    totals = counts(document)
-    return environment.get_template("page.html").render(
+    return rendered(
+        "page.html",
         document=document,
-        views=views,
-        totals=totals,
+        views=tuple(map(_scenario, document.scenarios)),
+        totals=counts(document),
         headline=headline(document),
-        digest=digest,
+        signs=SIGNS,
+        kinds=KINDS,
     )
 
 

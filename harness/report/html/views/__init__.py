@@ -1,0 +1,1 @@
+"""Pages of what commands found: a module and a template for each."""
