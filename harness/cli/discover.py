@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from harness.base import InputError
+from harness.base.files import write_text
 from harness.cli.options import (
     DEFAULT,
+    AsHtml,
     AsJson,
     Context,
     GatewayAPI,
@@ -43,6 +45,7 @@ def discover(
         ),
     ] = None,
     as_json: AsJson = False,
+    html: AsHtml = None,
 ) -> None:
     """Tell which of Istio's features are in use, what becomes of each, and in which order to migrate."""
     # The other commands need no translator.
@@ -73,4 +76,8 @@ def discover(
             todo = "name manifests that hold some"
             raise InputError("there is no object to look at", where=where, todo=todo)
         estate = discovered(resources, settings)
+        if html:
+            from harness.report.html.views import discovery as view  # templates take long to import
+
+            write_text(html, view.page(estate))
     tell(discovery.data(estate) if as_json else discovery.text(estate), nl=False)

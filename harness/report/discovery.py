@@ -105,6 +105,18 @@ def _migration(migration: Migration) -> Iterator[str]:
     if not migration.stages:
         yield "order to migrate in: no namespace is in Istio's mesh"
         return
+    yield from order(migration)
+    if migration.before:
+        yield f"  before: {_calls(len(migration.before))} plaintext"
+        yield from map(_boundary, migration.before)
+    for number, stage in enumerate(migration.stages, start=1):
+        yield from _stage(number, stage)
+
+
+def order(migration: Migration) -> Iterator[str]:
+    """Yields how good the order is, and on what it rests; nothing where nothing moves."""
+    if not migration.stages:
+        return
     way = (
         "no other order has fewer"
         if migration.exact
@@ -119,11 +131,6 @@ def _migration(migration: Migration) -> Iterator[str]:
         yield "  no object says which namespaces are in Istio's mesh: all that have workloads are taken to be"
     if not migration.calls:
         yield "  no call between namespaces is known from what workloads, routes and policies say"
-    if migration.before:
-        yield f"  before: {_calls(len(migration.before))} plaintext"
-        yield from map(_boundary, migration.before)
-    for number, stage in enumerate(migration.stages, start=1):
-        yield from _stage(number, stage)
 
 
 def _stage(number: int, stage: Stage) -> Iterator[str]:

@@ -49,7 +49,7 @@ spec:
     route: [{destination: {host: gone}}]
   - route: [{destination: {host: web}}]
 """
-VIEWS = ("compare", "translate", "lint")
+VIEWS = ("compare", "translate", "discover", "lint")
 
 
 def write(folder: Path, name: str) -> tuple[str, str]:
@@ -134,3 +134,48 @@ def test_lint_says_first_how_many_traps_there_are(tmp_path):
     assert f'<h2 id="f1">{before}</h2>' in made
     assert CliRunner().invoke(app, ["lint", before, "--baseline", known, "--write-baseline"]).exit_code == 0
     assert headline(page("lint", before, "", "--baseline", known)) == "No trap but those of the baseline"
+
+
+def moving(folder: Path, namespaces: int, calls: int) -> str:
+    """An estate of so many namespaces, each of which calls so many that come after it."""
+    parts = []
+    for n in range(namespaces):
+        ns, called = f"n{n}", [f"n{(n + k + 1) % namespaces}" for k in range(calls)]
+        env = [{"name": f"U{k}", "value": f"http://web.{name}:80/"} for k, name in enumerate(called)]
+        text = ESTATE[: ESTATE.rindex("---")].replace("shop", ns)
+        parts.append(text.replace("image: i,", f"image: i, env: {json.dumps(env)},"))
+    (file := folder / "moving.yaml").write_text("---".join(parts))
+    return str(file)
+
+
+def test_each_stage_has_a_map_in_which_what_is_plaintext_is_drawn_so(tmp_path):
+    file = moving(tmp_path, 3, 1)
+    migration = json.loads(CliRunner().invoke(app, ["discover", file, "--json"]).stdout)["migration"]
+    made = page("discover", file, "")
+    assert headline(made) == "A migration in 3 stages"
+    maps = [html.unescape(each) for each in made.split("<svg viewBox")[1:]]
+    plain = [re.findall(r"<title>(\S+) → (\S+): plaintext", each.split("</svg>")[0]) for each in maps]
+    told = [stage["boundaries"] for stage in migration["stages"]]
+    assert [sorted(each) for each in plain] == [
+        [],
+        *(sorted((call["caller"], call["server"]) for call in calls) for calls in told),
+    ]
+    assert any(told)
+    held = [re.findall(r'class="node (\w+) ', each) for each in maps]
+    assert [each.count("linkerd") for each in held] == [0, 1, 2, 3]
+    assert held[0] == ["istio"] * 3
+
+
+def test_many_calls_leave_late_stages_to_words(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.report.html.views.discovery._LINES", 20)
+    made = page("discover", moving(tmp_path, 6, 1), "")
+    assert made.count("<svg viewBox") == 3
+    assert "6 calls are too many for a map of every stage: the stages from 3 on stand here in words." in made
+    assert made.count("<li>namespace n") == 4
+
+
+def test_an_estate_without_a_mesh_has_no_order(tmp_path):
+    (file := tmp_path / "a.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: b}\n"
+    )
+    assert headline(page("discover", str(file), "")) == "No namespace is in Istio's mesh"

@@ -56,14 +56,22 @@ class Migration:
     """An order to migrate in. `exact`: no other one has fewer boundaries, summed over its stages.
 
     `assumed`: no object says which namespaces are in Istio's mesh, so all with workloads are taken to be.
-    `before` are the boundaries that there are already.
+    `before` are the boundaries that there are already, `places` all that are in a mesh, of which Linkerd has
+    `moved` ones already; `graph` are the calls between them.
     """
 
     stages: tuple[Stage, ...]
     before: tuple[Call, ...]
-    calls: int
     exact: bool
     assumed: bool
+    places: tuple[str, ...]
+    moved: frozenset[str]
+    graph: tuple[Call, ...]
+
+    @property
+    def calls(self) -> int:
+        """The number of calls between places that are known."""
+        return len(self.graph)
 
     @property
     def boundaries(self) -> int:
@@ -105,7 +113,9 @@ def migration(resources: Iterable[Resource], patches: Iterable[Patch] = ()) -> M
         boundaries = _cut(crossing, moved)
         stages.append(Stage(place, bool(why), why, boundaries, _needs(guards, boundaries, moved)))
     before = _cut(crossing, linkerd | meshable)
-    return Migration(tuple(stages), before, len(calls), best.exact, places.assumed)
+    return Migration(
+        tuple(stages), before, best.exact, places.assumed, tuple(places.meshes), frozenset(linkerd), calls
+    )
 
 
 def _cut(calls: Iterable[Call], moved: set[str]) -> tuple[Call, ...]:
