@@ -32,6 +32,7 @@ from harness.cli.options import (
     taken_secrets,
 )
 from harness.cli.output import tell
+from harness.cli.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,7 +159,8 @@ def compare(
             tell(assumption(mesh), err=True)
         outside = outside_of(None, authorizer)
         states = (replace(states[0], outside=outside), replace(states[1], outside=outside))
-        comparison = compare(*states, limit=limit, jobs=jobs, staying=staying)
+        with Progress("comparing groups of targets") as progress:
+            comparison = compare(*states, limit=limit, jobs=jobs, staying=staying, told=progress)
         left = (*missing.undecided(*states, comparison.classes), *map(not_read, unread))
         comparison = replace(comparison, differences=(*comparison.differences, *left))
         for pattern in patterns:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from harness.analysis.compare import without
 from harness.analysis.compare.compared import Compared, Sides
 from harness.analysis.compare.difference import Difference
-from harness.analysis.compare.jobs import shared_out
+from harness.analysis.compare.jobs import shared_out, untold
 from harness.analysis.explore.callers import Callers
 from harness.analysis.explore.exploration import LIMIT
 from harness.analysis.explore.requests import Cluster
@@ -20,7 +20,7 @@ from harness.analysis.twins import Twins
 from harness.base.vocabulary import PLATFORM
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from harness.analysis.compare.without import Without
     from harness.analysis.explore.renaming import Renaming
@@ -38,7 +38,13 @@ class Comparison:
 
 
 def compare(
-    before: State, after: State, *, limit: int = LIMIT, jobs: int = 1, staying: bool = False
+    before: State,
+    after: State,
+    *,
+    limit: int = LIMIT,
+    jobs: int = 1,
+    staying: bool = False,
+    told: Callable[[int, int], None] = untold,
 ) -> Comparison:
     """Returns where two configurations differ, over every class of requests that they can tell apart.
 
@@ -46,7 +52,7 @@ def compare(
     mesh and one outside, and from outside of the cluster. Applications are alike on both sides, and
     answer with each status and delay that a rule asks about. What isn't decided is a difference of its
     own kind. The targets are shared out to as many processes as there are `jobs`. One more caller may be
-    `staying` in the mesh that workloads leave.
+    `staying` in the mesh that workloads leave. `told` hears how many groups of like targets are done.
     """
     mesh = left(before, after) if staying else None
     states = with_strangers(before, mesh), with_strangers(after, mesh)
@@ -60,7 +66,7 @@ def compare(
     def part(number: int) -> list[_Result]:
         return _compared(sides, twins, [called[each] for each in classes[number]])
 
-    made = chain.from_iterable(shared_out(part, len(classes), jobs))
+    made = chain.from_iterable(shared_out(part, len(classes), jobs, told))
     numbered = dict(zip(chain.from_iterable(classes), made, strict=True))
     results = [numbered[number] for number in range(len(called))]
     alone = [workload for workload in callers.alone if workload.namespace not in PLATFORM]

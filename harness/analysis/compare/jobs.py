@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 Part = TypeVar("Part")
 
 
-def shared_out(work: Callable[[int], Part], count: int, jobs: int) -> list[Part]:
-    """Returns what `work` makes of 0 to `count` - 1, in their order.
+def untold(done: int, count: int) -> None:
+    """Tells nobody how many are done, of how many."""
+
+
+def shared_out(
+    work: Callable[[int], Part], count: int, jobs: int, told: Callable[[int, int], None] = untold
+) -> list[Part]:
+    """Returns what `work` makes of 0 to `count` - 1, in their order; `told` hears how many are done.
 
     Each of as many processes as there are `jobs` takes the next as soon as it is done with one, and sends all
     that it made in the end, so it must be picklable. What `work` needs needn't be: a forked process has it.
@@ -27,15 +33,20 @@ def shared_out(work: Callable[[int], Part], count: int, jobs: int) -> list[Part]
     """
     jobs = min(jobs, count)
     if jobs < 2 or "fork" not in multiprocessing.get_all_start_methods() or threading.active_count() > 1:
-        return [work(number) for number in range(count)]
+        made = {}
+        for number in range(count):
+            made[number] = work(number)
+            told(len(made), count)
+        return list(made.values())
     # The last before they are forked: what is derived of all for it, all then have.
     made = {count - 1: work(count - 1)}
+    told(1, count)
     workers: dict[Connection, ForkProcess] = {}
     try:
         for _ in range(jobs):
             connection, process = _started(work)
             workers[connection] = process
-        made.update(_served(workers, count - 1))
+        made.update(_served(workers, count - 1, lambda done: told(done + 1, count)))
     finally:
         for connection, process in workers.items():
             connection.close()
@@ -68,9 +79,12 @@ def _work(work: Callable[[int], Part], connection: Connection) -> None:
     connection.send(made)
 
 
-def _served(workers: dict[Connection, ForkProcess], count: int) -> Iterator[tuple[int, Part]]:
-    """Gives out the numbers, and yields what was made of each."""
+def _served(
+    workers: dict[Connection, ForkProcess], count: int, told: Callable[[int], None]
+) -> Iterator[tuple[int, Part]]:
+    """Gives out the numbers, tells how many are done, and yields what was made of each."""
     numbers, open_ends = iter(range(count)), list(workers)
+    done, begun = 0, set()
     while open_ends:
         for connection in wait(open_ends):
             assert isinstance(connection, Connection)
@@ -81,6 +95,10 @@ def _served(workers: dict[Connection, ForkProcess], count: int) -> Iterator[tupl
             if isinstance(message, HarnessError):
                 raise message
             if message is None:
+                if connection in begun:
+                    done += 1
+                    told(done)
+                begun.add(connection)
                 connection.send(next(numbers, None))
             else:
                 open_ends.remove(connection)
