@@ -247,3 +247,28 @@ def test_compare_is_green_only_where_all_is_decided(tmp_path: Path, name, text, 
     assert (result.exit_code, words in result.output) == (status, True), result.output
     strict = invoke("compare", "--strict", str(tmp_path / "before"), str(tmp_path / "after"))
     assert strict.exit_code == (2 if name else 0)
+
+
+QUIET = {
+    "lint": (("lint", *SIDES[1:], "manifests/faces"), 1),
+    "compare": (("compare", SIDES[0], "manifests/configs/faces/egress", "--with", "manifests/faces"), 1),
+    "check": (("check", SCENARIOS[0]), 0),
+}
+
+
+@pytest.mark.parametrize("command", QUIET)
+def test_quiet_leaves_the_sum_and_the_exit_status(command: str):
+    words, lines = QUIET[command]
+    loud, quiet = invoke(*words), invoke(*words, "-q")
+    assert quiet.exit_code == loud.exit_code
+    assert quiet.stdout.splitlines() == loud.stdout.splitlines()[-lines:] * bool(lines)
+    assert quiet.stderr == loud.stderr
+
+
+def test_a_quiet_translation_tells_its_sums():
+    words = ("translate", "manifests/faces", SIDES[0])
+    loud, quiet = invoke(*words), invoke(*words, "--quiet")
+    assert (quiet.exit_code, quiet.stdout) == (loud.exit_code, loud.stdout)
+    assert quiet.stderr.splitlines()[-2:] == loud.stderr.splitlines()[-2:]
+    assert quiet.stderr.splitlines()[-1].startswith("proven: ")
+    assert " why: " not in quiet.stderr

@@ -10,7 +10,7 @@ import typer
 
 from harness.base import HarnessError
 from harness.base.scenario_files import FOLDER, SUFFIXES, is_below, is_meant
-from harness.cli.options import AsSarif
+from harness.cli.options import AsSarif, Quiet
 from harness.cli.output import tell
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def check(
     paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
     as_sarif: AsSarif = False,
+    quiet: Quiet = False,
 ) -> None:
     """Check scenario files and the manifests that they name, without judging their expectations.
 
@@ -46,7 +47,8 @@ def check(
             results += [sarif.result(sarif.INVALID, each.brief, each.position) for each in error.each]
             continue
         checks = sum(len(stage.checks) for stage in scenario.stages)
-        tell(f"{file}: {len(scenario.stages)} stages, {checks} expectations", err=as_sarif)
+        if not quiet:
+            tell(f"{file}: {len(scenario.stages)} stages, {checks} expectations", err=as_sarif)
         undecided, stop = _on_the_model(scenario)
         for note in (*scenario.notes, *undecided, *([f"on the model {stop.error}"] if stop else [])):
             tell(f"{file}: {note}", err=True)

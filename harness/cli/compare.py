@@ -20,6 +20,7 @@ from harness.cli.options import (
     Authorizers,
     GatewayAPI,
     Namespace,
+    Quiet,
     ReadOptions,
     Recursive,
     Strict,
@@ -106,6 +107,7 @@ def compare(
     ] = False,
     as_sarif: AsSarif = False,
     html: AsHtml = None,
+    quiet: Quiet = False,
 ) -> None:
     """Compare two configurations over every class of requests that they can tell apart.
 
@@ -172,6 +174,8 @@ def compare(
             write_text(html, view.page(comparison, patterns))
         if as_sarif:
             tell(json.dumps(sarif.data(comparison, patterns), indent=2, ensure_ascii=False))
+        elif quiet and not (as_json or as_markdown):
+            tell(report.summary(comparison, patterns))
         else:
             shown = report.data if as_json else report.markdown if as_markdown else report.text
             tell(shown(comparison, patterns), nl=False)

@@ -20,6 +20,7 @@ from harness.cli.options import (
     Kubeconfig,
     Meshes,
     Namespace,
+    Quiet,
     ReadOptions,
     Recursive,
     Strict,
@@ -71,6 +72,7 @@ def lint(
     as_json: AsJson = False,
     as_sarif: AsSarif = False,
     html: AsHtml = None,
+    quiet: Quiet = False,
 ) -> None:
     """Find known traps in a configuration, without any request.
 
@@ -115,5 +117,5 @@ def lint(
     elif as_json:
         tell(json.dumps(report.data(result, model), indent=2, ensure_ascii=False))
     else:
-        tell(report.text(result, model), nl=False)
+        tell(report.summary(result) if quiet else report.text(result, model), nl=False)
     raise typer.Exit(1 if result.fails(chosen) else 0)

@@ -82,6 +82,12 @@ Authorizers = Annotated[
         "5xx is an error. Repeat it for more.",
     ),
 ]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Print no more than the sum; what must be known is told all the same."
+    ),
+]
 AsHtml = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Write it besides as one page, which needs no network."),

@@ -20,6 +20,7 @@ from harness.cli.options import (
     GatewayAPI,
     Kubeconfig,
     Namespace,
+    Quiet,
     ReadOptions,
     Recursive,
     Strict,
@@ -30,6 +31,7 @@ from harness.cli.options import (
     taken_secrets,
 )
 from harness.cli.output import tell
+from harness.cli.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +84,7 @@ def translate(
     as_json: AsJson = False,
     as_sarif: AsSarif = False,
     html: AsHtml = None,
+    quiet: Quiet = False,
 ) -> None:
     """Translate Istio's configuration for Linkerd, or Linkerd's for Istio, and tell what that changes.
 
@@ -119,7 +122,7 @@ def translate(
         tell("".join(f"{folder / name}\n" for name in files), nl=False)
     else:
         tell(writer.manifests(made.translated, made.findings), nl=False)
-    tell(report.text(made, proof), nl=False, err=True)
+    tell(report.sums(made, proof) if quiet else report.text(made, proof), nl=False, err=True)
     fails = any(finding.severity in failing for finding in made.findings)
     raise typer.Exit(1 if fails or (proof and proof.unproven) else 0)
 
@@ -182,4 +185,5 @@ def _proof(manifests: Manifests, made: Translation, *, assuming: bool) -> Proof:
     from harness.analysis.translate.proof import prove  # its model is large
 
     secrets = taken_secrets(manifests.resources) if assuming else ()
-    return prove((*manifests.resources, *secrets), made, manifests.unread)
+    with Progress("proving by groups of targets") as progress:
+        return prove((*manifests.resources, *secrets), made, manifests.unread, progress=progress)

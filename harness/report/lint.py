@@ -40,8 +40,13 @@ def text(report: Report, model: Model) -> str:
         lines.append(f"not checked to the end: {', '.join(names)}: {why}\n")
     if report.gone:
         lines.append(f"gone: {report.gone} of the baseline; --write-baseline leaves them out\n")
-    lines.append(f"{_summary(report.traps) or 'no known trap'}\n")
+    lines.append(summary(report))
     return "".join(lines)
+
+
+def summary(report: Report) -> str:
+    """Returns the line that counts all."""
+    return f"{_summary(report.traps) or 'no known trap'}\n"
 
 
 def _summary(traps: Iterable[Trap]) -> str:

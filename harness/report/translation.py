@@ -21,8 +21,12 @@ def text(made: Translation, proof: Proof | None = None) -> str:
     if proof:
         notes += map(_unseen, proof.unseen)
         notes += map(str, proof.unproven)
-    lines = [summary(made), *([verdict(proof)] if proof else [])]
-    return "".join(f"{note}\n" for note in notes) + served.text(made.served) + "\n".join(lines) + "\n"
+    return "".join(f"{note}\n" for note in notes) + served.text(made.served) + sums(made, proof)
+
+
+def sums(made: Translation, proof: Proof | None = None) -> str:
+    """Returns the lines that count findings, and what is proven."""
+    return "".join(f"{line}\n" for line in (summary(made), *([verdict(proof)] if proof else [])))
 
 
 def _unseen(pair: tuple[Finding, str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.compare import compare
+from harness.analysis.compare.jobs import untold
 from harness.analysis.compare.missing import untried
 from harness.analysis.translate.finding import Severity
 from harness.analysis.translate.proof import sides
@@ -13,7 +14,7 @@ from harness.analysis.translate.proof.amendment import amendable, amended
 from harness.analysis.translate.proof.explanation import Explanations
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from harness.analysis.compare import Comparison, Difference
     from harness.analysis.translate.finding import Finding
@@ -74,10 +75,16 @@ _NOTHING = Unproven(
 )
 
 
-def prove(resources: Iterable[Resource], made: Translation, unread: Iterable[Unread] = ()) -> Proof:
+def prove(
+    resources: Iterable[Resource],
+    made: Translation,
+    unread: Iterable[Unread] = (),
+    *,
+    progress: Callable[[int, int], None] = untold,
+) -> Proof:
     """Returns the proof of what a translation says of itself, over every class of requests.
 
-    Of what is `unread` nothing is proven.
+    Of what is `unread` nothing is proven. `progress` hears how far each comparison is.
     Raises InputError where the model can't hold one of the two sides at all.
     """
     resources = tuple(resources)
@@ -87,12 +94,12 @@ def prove(resources: Iterable[Resource], made: Translation, unread: Iterable[Unr
     taken_out = amendable(made.findings, made.kept)
     without = sides.before(amended(resources, taken_out), made)[0] if taken_out else old
     rest = [finding for finding in made.findings if finding not in taken_out]
-    comparison = compare(without, new)
+    comparison = compare(without, new, told=progress)
     told = set(map(str, omissions))
     undecided = list(_undecided(comparison, told))
     explained, unexplained = _explained(comparison, rest, made, (without, new))
     if any(finding.severity in (Severity.LOST, Severity.CHANGED) for finding in taken_out):
-        comparison = compare(old, new)  # which shows what is lost
+        comparison = compare(old, new, told=progress)  # which shows what is lost
         undecided += _undecided(comparison, told)
         explained, _ = _explained(comparison, made.findings, made, (old, new))
     shown = dict.fromkeys(finding for each in explained for finding in each.findings)
