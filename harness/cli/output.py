@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from harness.base.display import shown
+from harness.cli.colour import coloured, is_coloured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
 def tell(text: str, *, nl: bool = True, err: bool = False) -> None:
     """Writes a text with its control characters shown; what has no sign in the terminal's encoding, too.
 
-    What was written is there when it returns: raises OSError where it can't be written.
+    On a terminal words have colours by their meaning (`cli.colour`). What was written is there when it returns: raises OSError where it can't be written.
     """
     stream = sys.stderr if err else sys.stdout
     encoding = stream.encoding or "utf-8"
-    whole = f"{shown(text)}\n" if nl else shown(text)
+    safe = coloured(shown(text)) if is_coloured(stream) else shown(text)
+    whole = f"{safe}\n" if nl else safe
     stream.write(whole.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()
 
