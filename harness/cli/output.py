@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def tell(text: str, *, nl: bool = True, err: bool = False) -> None:
     """Writes a text with its control characters shown; what has no sign in the terminal's encoding, too.
 
-    On a terminal words have colours by their meaning (`cli.colour`). What was written is there when it returns: raises OSError where it can't be written.
+    On a terminal words have colours by their meaning (`cli.colour`). What was written is there when it
+    returns: raises OSError where it can't be written.
     """
     stream = sys.stderr if err else sys.stdout
     encoding = stream.encoding or "utf-8"
