@@ -6,8 +6,13 @@ import io
 
 import pytest
 
+from harness.base.vocabulary import Workload
 from harness.cli.colour import coloured, is_coloured
 from harness.cli.output import tell
+from harness.model.model import Decision
+from harness.report.decision import tree
+from harness.traffic.outcomes import Outcomes
+from harness.traffic.request import Request
 
 CASES = {
     "a trap": (
@@ -65,3 +70,10 @@ def test_who_gets_colours(monkeypatch, is_terminal, environment, expected):
     word = "\x1b[1;31merror\x1b[0m" if expected else "error"
     assert stream.getvalue().startswith(f"{word}: a")
     assert "\x1b[31m" not in stream.getvalue()
+
+
+def test_an_explanation_on_a_terminal_has_colours_and_shows_all_other_controls():
+    told = tree(Decision(Request(Workload("a", "b"), "http://c/\x1b[31m"), "", Outcomes(())), 80, colour=True)
+    assert "\x1b[1m" in told
+    assert "\x1b[31m" not in told
+    assert "\\u001b[31m" in told

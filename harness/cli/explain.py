@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.base import InputError, Workload
+from harness.base.display import shown
 from harness.cli.options import (
     DEFAULT,
     AsJson,
@@ -93,11 +94,12 @@ def explain(
         model = model_of(paths or [], mesh or [], context, kubeconfig, how, assuming=True)
         model = replace(model, state=replace(model.state, outside=outside_of(jwks, authorizer)))
         request = _placed(model.state, request)
-        tell(_explained(model, request, as_json), nl=False)
+        tell(_explained(model, request, as_json), nl=False, is_safe=True)
         tell(_note(model.state, request), nl=False, err=True)
 
 
 def _explained(model: Model, request: Request, as_json: bool) -> str:
+    """The decision, with its colours, and with all other control characters shown."""
     from rich.console import Console
 
     from harness.report import decision, served
@@ -106,12 +108,12 @@ def _explained(model: Model, request: Request, as_json: bool) -> str:
     kinds = model.state.served, model.unevaluated
     if as_json:
         content = {**decision.data(decided), "served": served.data(*kinds)}
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        return shown(json.dumps(content, indent=2, ensure_ascii=False)) + "\n"
     console = Console()
     # A file or pipe gets whole lines.
     width = console.width if console.is_terminal else _UNBROKEN
     colour = console.is_terminal and not console.no_color
-    return decision.tree(decided, width, colour=colour) + served.text(*kinds)
+    return decision.tree(decided, width, colour=colour) + shown(served.text(*kinds))
 
 
 def _placed(state: State, request: Request) -> Request:

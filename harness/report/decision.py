@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from harness.base.display import shown
 from harness.report import trace
 from harness.traffic.between import Between, percent
 
@@ -28,14 +29,19 @@ def tree(decision: Decision, width: int, *, colour: bool) -> str:
     marked `not taken`.
     """
     way = f"through {decision.proxy}" if decision.proxy else "without a proxy"
-    root = Tree(Text(f"{decision.request} {way}, predicted by the model", style="bold"))
+    root = Tree(_text(f"{decision.request} {way}, predicted by the model", style="bold"))
     for answer in decision.answers:
-        branch = root.add(Text(f"{_share(answer.probability)}: {_told(answer.outcome)}", style="bold cyan"))
+        branch = root.add(_text(f"{_share(answer.probability)}: {_told(answer.outcome)}", style="bold cyan"))
         for step in answer.trace:
             branch.add(_line(step))
         if answer.outcome.hop:
-            branch.add(Text(f"the last hop is {answer.outcome.hop}", style="green"))
+            branch.add(_text(f"the last hop is {answer.outcome.hop}", style="green"))
     return printed(root, width, colour=colour)
+
+
+def _text(words: str, style: str) -> Text:
+    """Words in a style; no control character of theirs is one to the terminal."""
+    return Text(shown(words), style=style)
 
 
 def printed(view: RenderableType, width: int, *, colour: bool) -> str:
@@ -77,9 +83,9 @@ def _line(step: Step) -> Text:
     mark = "not taken: " if step.passed_over else ""
     style = "dim" if step.passed_over else ""
     words = f"{step.subject}: {step.text}" if step.resource else step.text
-    line = Text(f"{mark}{words}", style=style)
+    line = _text(f"{mark}{words}", style=style)
     place = ", ".join(part for part in (step.field, str(step.place or "")) if part)
-    return line.append(f"\n  {place}", style="dim") if place else line
+    return line.append(shown(f"\n  {place}"), style="dim") if place else line
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
