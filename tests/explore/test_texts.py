@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.explore.kinds import Kind, Undecided
 from harness.analysis.explore.texts import contradict, value_for
-from harness.base.explored import AND, Asked, Several, Some
+from harness.base.explored import AND, Asked, Several, Some, Which
 from harness.base.matching import TextMatch
 
 SMALL = Kind(characters="/ab", start="/")
@@ -37,6 +37,28 @@ def test_a_text_is_found_where_there_is_one(conditions: list[Asked]):
     if fitting:
         assert found
     assert all(each.holds(text) for text in found for each in conditions)
+
+
+NAMED = st.frozensets(VALUES, min_size=1, max_size=3).flatmap(
+    lambda names: st.builds(Asked, st.just("path"), st.just(()), st.just(Which(names)), st.sampled_from([None, *sorted(names)]))
+)  # fmt: skip
+EMPTY = st.builds(
+    lambda kind, answer: Asked("path", (), TextMatch(kind, ""), answer),
+    st.sampled_from(["prefix", "suffix"]),
+    st.booleans(),
+)
+
+
+@settings(max_examples=200, derandomize=True)
+@given(CONDITIONS, st.lists(NAMED, min_size=1, max_size=3), st.lists(EMPTY, max_size=1))
+def test_names_of_tables_are_found_where_they_fit(
+    conditions: list[Asked], named: list[Asked], empty: list[Asked]
+):
+    every = [*conditions, *named, *empty]
+    fitting = [text for text in EVERY if all(each.holds(text) for each in every)]
+    found = value_for(SMALL, every)
+    assert not fitting or found
+    assert all(each.holds(text) for text in found for each in every)
 
 
 @settings(max_examples=300, derandomize=True)

@@ -22,7 +22,7 @@ from harness.analysis.explore.texts import (
     literal,
     value_for,
 )
-from harness.base.explored import Measure, Property, Stays
+from harness.base.explored import Measure, Property, Stays, Which
 from harness.base.matching import TextMatch
 from harness.model.apps.explored import RESETS
 from harness.model.state.tables import grouped
@@ -31,9 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from harness.analysis.explore.answers import Answers
-    from harness.base.explored import Asked
+    from harness.base.explored import Asked, Change
 
 Key = tuple[object, ...]
+
+Pin = tuple[str, tuple["Change", ...]]
+"""An attribute, and how it was changed."""
 
 ASIDE = 1_000_000
 """Stands for the number of questions of a class that is decided, and of which no question is turned."""
@@ -74,6 +77,12 @@ class RequestClass:
         """The answers by what was asked of the request itself: its client may be another in another state."""
         own = (each for each in self.conditions if not each.attribute.startswith("caller"))
         return {_key(condition): condition.answer for condition in own}
+
+    @cached_property
+    def texts(self) -> dict[Pin, object]:
+        """What attributes of the request itself are, as they were changed, where an answer says that."""
+        pins = _pins(self.conditions).items()
+        return {pin: self.conditions[at].answer for pin, at in pins if not pin[0].startswith("caller")}
 
     @cached_property
     def by_attribute(self) -> dict[str, list[Asked]]:
@@ -133,10 +142,11 @@ def explore(
             untried[f"more than {limit} classes of requests"] = None
             break
         left: dict[str, tuple[int, Sequence[Any]]] = {}
+        pins = _pins(asked)
         for index in range(turned, len(asked)):
             question = asked[index]
             kind = kinds(question.attribute)
-            if kind is None:
+            if kind is None or (not kind.several and _is_settled(question, pins, index)):
                 continue
             if kind.is_closed and isinstance(question.test, Property | Measure):
                 seen, possible = left.get(question.attribute, (0, kind.few))
@@ -171,6 +181,21 @@ def _distinct(journal: Iterable[Asked]) -> list[Asked]:
     return list(first.values())
 
 
+def _pins(asked: Iterable[Asked]) -> dict[Pin, int]:
+    """By attributes as they were changed: the first question whose answer says which text is there."""
+    pins: dict[Pin, int] = {}
+    for index, each in enumerate(asked):
+        if isinstance(each.test, Which) and each.answer is not None:
+            pins.setdefault((each.attribute, each.changes), index)
+    return pins
+
+
+def _is_settled(question: Asked, pins: Mapping[Pin, int], index: int) -> bool:
+    """Whether an earlier answer says which text it is that is asked about: no other answer is possible."""
+    changed = (question.changes[:count] for count in range(len(question.changes) + 1))
+    return bool(pins) and any(pins.get((question.attribute, each), index) < index for each in changed)
+
+
 def _key(asked: Asked) -> Key:
     return asked.attribute, asked.changes, asked.test
 
@@ -194,6 +219,8 @@ def in_both(
 
     Raises Undecided where that isn't known.
     """
+    if any(after.texts.get(pin, text) != text for pin, text in before.texts.items()):
+        return
     theirs = after.by_question
     for key, answer in before.by_question.items():
         if key in theirs and theirs[key] != answer:

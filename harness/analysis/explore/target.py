@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.analysis.explore.attributes import AUTHORITY, KINDS, NAMES, NOT_IN_NAMES, SOMEWHERE
@@ -67,7 +68,7 @@ class Target:
         """Whether nobody says that it is spoken there: how it fails on both sides is no difference then."""
         return self.scheme == "https" and not self.through and not self.speaks_tls
 
-    @property
+    @cached_property
     def speaks_tls(self) -> bool:
         """Whether the Service's port says that it speaks TLS: who ends that says how it fails."""
         ports = service_ports(self.service) if self.service else ()

@@ -55,12 +55,16 @@ def _value_for(kind: Kind, conditions: Sequence[Asked], first: Sequence[object] 
     ):
         value = exact.test.value
         return [value] if kind.takes(value) and _holds(conditions, value) else []
+    if any(map(_takes_no_text, conditions)):
+        return [None] if kind.absent and _holds(conditions, None) else []
     for likely in first:
         if kind.takes(likely) and _holds(conditions, likely):
             return [likely]
     # Two contradict each other only where a text must fulfil one.
     wanted = () if kind.few else [each for each in conditions if each.answer is True]
     if any(contradict(one, other) for one in wanted for other in conditions if other is not one):
+        return []
+    if not kind.several and _is_pinned_apart(conditions):
         return []
     tried = set(first)
     for value in _candidates(kind, conditions):
@@ -73,6 +77,25 @@ def _value_for(kind: Kind, conditions: Sequence[Asked], first: Sequence[object] 
         return []
     text = searched(kind, conditions, lambda text: _holds(conditions, text))
     return [] if text is None else [text]
+
+
+def _takes_no_text(condition: Asked) -> bool:
+    """Whether no text gets the answer: each begins and ends with nothing."""
+    test = literal(condition.test)
+    if not isinstance(test, TextMatch) or condition.answer is not False:
+        return False
+    return not test.value and test.kind in ("prefix", "suffix", "present")
+
+
+def _is_pinned_apart(conditions: Sequence[Asked]) -> bool:
+    """Whether one condition says which text it is, and another, of the same changes, that it is another."""
+    pinned = {each.changes: each.answer for each in conditions if isinstance(each.answer, str)}
+    return any(
+        each.changes in pinned
+        and isinstance(each.test, TextMatch | Which | Among)
+        and not Asked(each.attribute, (), each.test, each.answer).holds(pinned[each.changes])
+        for each in conditions
+    )
 
 
 def names_text(condition: Asked) -> bool:
