@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.explore.kinds import Kind, Undecided
 from harness.analysis.explore.texts import contradict, value_for
-from harness.base.explored import AND, Asked, Several, Some, Which
+from harness.base.explored import AND, Asked, Property, Several, Some, Which
 from harness.base.matching import TextMatch
 
 SMALL = Kind(characters="/ab", start="/")
@@ -97,3 +97,9 @@ def test_a_list_holds_what_no_text_does():
     both = [Asked("claim", (), Some(TextMatch("exact", text)), answer=True) for text in ("/a", "/b")]
     assert value_for(LISTS, both) == [f"/a{AND}/b"]
     assert value_for(LISTS, [*both, Asked("claim", (), Several(), answer=False)]) == []
+
+
+def test_what_a_function_makes_of_a_text_is_not_the_text():
+    other = Asked("path", (), Property({"a": "b", "b": "a"}.get), "b")
+    it = Asked("path", (), TextMatch("exact", "a", ignore_case=True), answer=True)
+    assert value_for(Kind(few=("a", "b")), [other, it]) == ["a"]

@@ -8,7 +8,7 @@ requests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from harness.analysis.explore.answers import Answers
-    from harness.base.explored import Asked, Change
+    from harness.base.explored import Asked
 
 Key = tuple[object, ...]
 
-Pin = tuple[str, tuple["Change", ...]]
-"""An attribute, and how it was changed."""
+Pin = tuple[str, ...]
+"""An attribute, and the names of how it was changed."""
 
 ASIDE = 1_000_000
 """Stands for the number of questions of a class that is decided, and of which no question is turned."""
@@ -148,30 +148,46 @@ def explore(
             kind = kinds(question.attribute)
             if kind is None or (not kind.several and _is_settled(question, pins, index)):
                 continue
-            if kind.is_closed and isinstance(question.test, Property | Measure):
-                seen, possible = left.get(question.attribute, (0, kind.few))
-                since = [each for each in asked[seen:index] if each.attribute == question.attribute]
-                possible = fitting_few(since, possible)
-                left[question.attribute] = index, possible
-                others = differing(question, possible)
-                waiting += (({**values, question.attribute: other}, index + 1) for other in others)
-                continue
             before = [each for each in asked[:index] if each.attribute == question.attribute]
-            for other in alternatives(kind, question, before):
-                try:
-                    for value in value_for(kind, [*before, other]):
-                        if not kind.is_aside(value, other):
-                            waiting.append(({**values, question.attribute: value}, index + 1))
-                            continue
-                        # Each of the few values aside is decided, and once.
-                        fit = (each for each in kind.aside if all(c.holds(each) for c in (*before, other)))
-                        for each in dict.fromkeys((value, *fit)):
-                            if (question.attribute, each) not in aside:
-                                aside.add((question.attribute, each))
-                                waiting.append(({**values, question.attribute: each}, ASIDE))
-                except Undecided as why:
-                    untried[f"{question.attribute}: {why}"] = None
+            if _is_among_few(question, kind):
+                seen, possible = left.get(question.attribute, (0, kind.few))
+                possible = fitting_few(before[seen:], possible)
+                left[question.attribute] = len(before), possible
+                others = [
+                    (replace(question, answer=question.answer_for(value)), value)
+                    for value in differing(question, possible)
+                ]
+            else:
+                others = list(_solved(kind, question, before, untried))
+            for other, value in others:
+                if not kind.is_aside(value, other):
+                    waiting.append(({**values, question.attribute: value}, index + 1))
+                    continue
+                # Each of the few values aside is decided, and once.
+                fit = (each for each in kind.aside if all(c.holds(each) for c in (*before, other)))
+                for each in dict.fromkeys((value, *fit)):
+                    if (question.attribute, each) not in aside:
+                        aside.add((question.attribute, each))
+                        waiting.append(({**values, question.attribute: each}, ASIDE))
     return Exploration(tuple(classes), tuple(untried))
+
+
+def _is_among_few(question: Asked, kind: Kind) -> bool:
+    """Whether what can get another answer is one of the few values of an attribute."""
+    if isinstance(question.test, Which):
+        return bool(kind.few)
+    return kind.is_closed and isinstance(question.test, Property | Measure)
+
+
+def _solved(
+    kind: Kind, question: Asked, before: Sequence[Asked], untried: dict[str, None]
+) -> Iterator[tuple[Asked, Any]]:
+    """Yields each other answer that is possible, with a value; `untried` gets what isn't known."""
+    for other in alternatives(kind, question, before):
+        try:
+            yield from ((other, value) for value in value_for(kind, [*before, other]))
+        except Undecided as why:
+            untried[f"{question.attribute}: {why}"] = None
 
 
 def _distinct(journal: Iterable[Asked]) -> list[Asked]:
@@ -186,14 +202,17 @@ def _pins(asked: Iterable[Asked]) -> dict[Pin, int]:
     pins: dict[Pin, int] = {}
     for index, each in enumerate(asked):
         if isinstance(each.test, Which) and each.answer is not None:
-            pins.setdefault((each.attribute, each.changes), index)
+            pins.setdefault((each.attribute, *(change.name for change in each.changes)), index)
     return pins
 
 
 def _is_settled(question: Asked, pins: Mapping[Pin, int], index: int) -> bool:
     """Whether an earlier answer says which text it is that is asked about: no other answer is possible."""
-    changed = (question.changes[:count] for count in range(len(question.changes) + 1))
-    return bool(pins) and any(pins.get((question.attribute, each), index) < index for each in changed)
+    if not pins:
+        return False
+    names = [change.name for change in question.changes]
+    counts = range(len(names) + 1)
+    return any(pins.get((question.attribute, *names[:count]), index) < index for count in counts)
 
 
 def _key(asked: Asked) -> Key:

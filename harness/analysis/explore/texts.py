@@ -89,7 +89,8 @@ def _takes_no_text(condition: Asked) -> bool:
 
 def _is_pinned_apart(conditions: Sequence[Asked]) -> bool:
     """Whether one condition says which text it is, and another, of the same changes, that it is another."""
-    pinned = {each.changes: each.answer for each in conditions if isinstance(each.answer, str)}
+    tables = (each for each in conditions if isinstance(each.test, Which))
+    pinned = {each.changes: each.answer for each in tables if each.answer is not None}
     return any(
         each.changes in pinned
         and isinstance(each.test, TextMatch | Which | Among)
